@@ -1,0 +1,74 @@
+/**
+ * The log: one append-only table with one global seq. Sessions, actions, checks and approvals are streams in it.
+ * The page is a fold of it, the SSE stream its tail, the audit a second reading of it. This file is the contract; it
+ * knows no database (`sqlite.ts` is one) and no kind of entry (the domains' `event.ts` files do).
+ */
+export interface Entry<K extends string = string, B = unknown> {
+  /** The number of the row: ascending, global, with gaps in any one stream. */
+  readonly seq: number;
+  /** When it was written, milliseconds since the epoch (UTC). Order is by seq, never by this. */
+  readonly at: number;
+  /** `session:<uuid>`, `target:<id>` or `access`. */
+  readonly stream: string;
+  readonly kind: K;
+  /** The subject within the stream (a turn, an action's id, a check's run); entries of one subject fold into one thing. */
+  readonly about: string | null;
+  readonly body: B;
+}
+
+export interface Draft {
+  readonly stream: string;
+  readonly kind: string;
+  readonly about?: string | null;
+  readonly body: unknown;
+  /** A key that may be written once, ever: a second append with it writes nothing and answers the first entry. */
+  readonly once?: string;
+  /** True for what must survive a power cut (intent, outcome, audit): committed with synchronous=FULL. */
+  readonly durable?: boolean;
+}
+
+export interface Appended {
+  readonly entry: Entry;
+  /** False when `once` was known: `entry` is the first one. */
+  readonly fresh: boolean;
+}
+
+export interface Log {
+  /** Resolves when it is committed; only then is it told to followers. Rejects with LogUnwritable; never half-writes. */
+  append(draft: Draft): Promise<Appended>;
+  appendAll(drafts: readonly Draft[]): Promise<readonly Appended[]>;
+  /** Entries of these streams with after < seq <= upto, oldest first, at most `limit`. */
+  read(q: Reading): Entry[];
+  /** The newest `limit` entries of these streams with seq <= upto, oldest first. */
+  tail(q: { streams: readonly StreamRange[]; upto?: number; limit: number }): Entry[];
+  /** All entries about one subject, oldest first. */
+  about(stream: string, about: string): Entry[];
+  /** Newest first: the last entry of each kind given, per subject; for lists of sessions and actions. */
+  newest(q: { stream: string | null; kind: string; limit: number; before?: number }): Entry[];
+  /** The entry that a `once` key wrote. */
+  once(key: string): Entry | null;
+  /** The newest committed seq, 0 when empty. */
+  readonly head: number;
+  /** The newest committed seq of these streams, 0 when none. */
+  last(streams: readonly StreamRange[]): number;
+  /** Called after each commit with what it wrote, in order, synchronously. Returns the way to stop. */
+  follow(told: (entries: readonly Entry[]) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** A stream from a seq on: a session shows its target's entries only since it began. */
+export interface StreamRange {
+  readonly stream: string;
+  readonly from?: number;
+}
+
+export interface Reading {
+  readonly streams: readonly StreamRange[];
+  readonly after: number;
+  readonly upto?: number;
+  readonly limit: number;
+}
+
+export class LogUnwritable extends Error {
+  override readonly name = "LogUnwritable";
+}

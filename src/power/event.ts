@@ -1,0 +1,26 @@
+/** What is written about an action: past tense, one subject (the request id), in the target's stream. */
+import type { Entry } from "../log/log.ts";
+import type { Outcome } from "../outcome.ts";
+import type { VerbName } from "./verb.ts";
+
+export type PowerBody = {
+  /** Written before ssh starts: the intent. */
+  requested: { verb: VerbName; by: string; session: string | null; override: string | null };
+  /** Output as it came, whole lines where possible; `from` says which pipe. */
+  printed: { from: "stdout" | "stderr"; text: string };
+  /** The time limit passed while it ran on: `unknown` until learnt. */
+  overdue: { after_ms: number };
+  /** Output left out of the log beyond its bound. */
+  cut: { bytes: number };
+  /** The run ended as far as we know. `outcome: unknown` may be followed by `learned`. */
+  finished: { outcome: Outcome; exit_code: number | null; rejected: boolean; why: string };
+  /** Asked afterwards, never repeated. */
+  learned: { outcome: "done" | "failed"; exit_code: number | null; why: string };
+};
+
+export type PowerEntry = { [K in keyof PowerBody]: Entry<K, PowerBody[K]> }[keyof PowerBody];
+export const POWER_KINDS = ["requested", "printed", "overdue", "cut", "finished", "learned"] as const;
+
+export function isPower(entry: Entry): entry is PowerEntry {
+  return (POWER_KINDS as readonly string[]).includes(entry.kind);
+}

@@ -1,0 +1,24 @@
+/** What is written in a session's stream. Past tense; `about` is the turn's id wherever a turn is its subject. */
+import type { Entry } from "../log/log.ts";
+
+export type SessionBody = {
+  opened: { target: string; by: string };
+  titled: { title: string; by: string };
+  prompted: { text: string; by: string; model: string | null };
+  /** The agent is up; its own conversation id, by which the next turn resumes. */
+  agent_started: { session_id: string; agent: string };
+  said: { text: string };
+  called: { name: string; input: unknown; tool_id: string };
+  /** `output` is head and tail; `left_out` counts the bytes between them that are kept elsewhere or gone. */
+  returned: { name: string; tool_id: string; output: string; is_error: boolean; left_out: number; duration_ms: number };
+  /** A short remark of the console about the turn (a retry, a wait); not the agent's words. */
+  remarked: { text: string };
+  concluded: { is_error: boolean; result: string; duration_ms: number; cost_usd: number | null };
+  /** The turn went wrong; one sentence with the next step. */
+  failed: { error: string };
+  cancelled: { by: string; ended: string };
+  turn_ended: { after_ms: number | null };
+};
+
+export type SessionEntry = { [K in keyof SessionBody]: Entry<K, SessionBody[K]> }[keyof SessionBody];
+export const sessionStream = (id: string): string => `session:${id}`;

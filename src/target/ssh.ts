@@ -1,0 +1,45 @@
+/** The argv of ssh, and how a host key is treated. OpenSSH does the work; the lab puts a stand-in of its own in its place. */
+import type { SshPlace } from "./target.ts";
+
+export interface Ssh {
+  /** The program: `ssh` from PATH, or the lab's stand-in by path (one or more argv words). */
+  readonly program: readonly string[];
+  readonly known_hosts: string;
+  /** `yes` with pinned keys from settings; `accept-new` when the first contact is written into our own file. */
+  readonly host_keys: "yes" | "accept-new";
+  readonly identity: string | null;
+}
+
+/** `command` is one string: sshd hands it to the far shell, or to a forced command as SSH_ORIGINAL_COMMAND. */
+export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
+  return [
+    ...ssh.program,
+    "-F",
+    "none",
+    "-T",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=10",
+    "-o",
+    "ServerAliveInterval=5",
+    "-o",
+    "ServerAliveCountMax=3",
+    "-o",
+    "LogLevel=ERROR",
+    "-o",
+    `UserKnownHostsFile=${ssh.known_hosts}`,
+    "-o",
+    `StrictHostKeyChecking=${ssh.host_keys}`,
+    "-o",
+    "IdentitiesOnly=yes",
+    ...(ssh.identity ? ["-i", ssh.identity] : []),
+    "-p",
+    String(place.port),
+    "-l",
+    place.user,
+    "--",
+    place.host,
+    command,
+  ];
+}
