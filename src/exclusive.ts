@@ -19,6 +19,10 @@ export class Exclusive<Holder> {
     return this.held.get(key) ?? null;
   }
 
+  all(): IterableIterator<[string, Holder]> {
+    return this.held.entries();
+  }
+
   get size(): number {
     return this.held.size;
   }

@@ -25,6 +25,8 @@ export interface Draft {
   readonly once?: string;
   /** True for what must survive a power cut (intent, outcome, audit): committed with synchronous=FULL. */
   readonly durable?: boolean;
+  /** True for what must go on when the disk is full (a verb's intent and outcome): then kept in memory and on stderr. */
+  readonly rescue?: boolean;
 }
 
 export interface Appended {
@@ -43,8 +45,10 @@ export interface Log {
   tail(q: { streams: readonly StreamRange[]; upto?: number; limit: number }): Entry[];
   /** All entries about one subject, oldest first. */
   about(stream: string, about: string): Entry[];
-  /** Newest first: the last entry of each kind given, per subject; for lists of sessions and actions. */
+  /** Entries of one kind, newest first; of one stream, or of all (null). */
   newest(q: { stream: string | null; kind: string; limit: number; before?: number }): Entry[];
+  /** Entries of `kind` whose subject has no entry of the kinds `ends`: what was running when the program stopped. */
+  unfinished(kind: string, ends: readonly string[]): Entry[];
   /** The entry that a `once` key wrote. */
   once(key: string): Entry | null;
   /** The newest committed seq, 0 when empty. */

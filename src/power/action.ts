@@ -52,6 +52,8 @@ export function foldAction(before: Action | null, entry: PowerEntry): Action | n
         outcome: "unknown",
         why: `no answer within ${Math.round(entry.body.after_ms / 1000)} s; the run goes on at the host`,
       };
+    case "lost":
+      return { ...before, outcome: "unknown", why: entry.body.why };
     case "cut":
       return { ...before, stdout: `${before.stdout}\n[${entry.body.bytes} more bytes were left out here]\n` };
     case "finished":

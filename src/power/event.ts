@@ -10,6 +10,8 @@ export type PowerBody = {
   printed: { from: "stdout" | "stderr"; text: string };
   /** The time limit passed while it ran on: `unknown` until learnt. */
   overdue: { after_ms: number };
+  /** The link to the run broke (ssh died, the console restarted); the run may go on at the host: `unknown` until learnt. */
+  lost: { why: string };
   /** Output left out of the log beyond its bound. */
   cut: { bytes: number };
   /** The run ended as far as we know. `outcome: unknown` may be followed by `learned`. */
@@ -19,7 +21,7 @@ export type PowerBody = {
 };
 
 export type PowerEntry = { [K in keyof PowerBody]: Entry<K, PowerBody[K]> }[keyof PowerBody];
-export const POWER_KINDS = ["requested", "printed", "overdue", "cut", "finished", "learned"] as const;
+export const POWER_KINDS = ["requested", "printed", "overdue", "lost", "cut", "finished", "learned"] as const;
 
 export function isPower(entry: Entry): entry is PowerEntry {
   return (POWER_KINDS as readonly string[]).includes(entry.kind);

@@ -7,6 +7,7 @@ export interface Ssh {
   readonly known_hosts: string;
   /** `yes` with pinned keys from settings; `accept-new` when the first contact is written into our own file. */
   readonly host_keys: "yes" | "accept-new";
+  /** A key file; "agent": only what our own ssh-agent holds; null: what ssh finds by itself. */
   readonly identity: string | null;
 }
 
@@ -31,9 +32,7 @@ export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
     `UserKnownHostsFile=${ssh.known_hosts}`,
     "-o",
     `StrictHostKeyChecking=${ssh.host_keys}`,
-    "-o",
-    "IdentitiesOnly=yes",
-    ...(ssh.identity ? ["-i", ssh.identity] : []),
+    ...identity(ssh.identity),
     "-p",
     String(place.port),
     "-l",
@@ -42,4 +41,11 @@ export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
     place.host,
     command,
   ];
+}
+
+function identity(given: string | null): string[] {
+  if (given === null) return [];
+  // Without a key file, and not "only": then every key of our agent is offered, and none from a home folder.
+  if (given === "agent") return ["-o", "IdentityFile=none", "-o", "IdentitiesOnly=no"];
+  return ["-o", "IdentitiesOnly=yes", "-i", given];
 }

@@ -1,0 +1,20 @@
+/** The operator: the person or program signed in, how they proved it, and from where. Pure; it knows no headers. */
+export interface Operator {
+  /**
+   * Namespaced by how they came, so that no name at the edge can pass for another kind of caller: `edge:<name>`,
+   * `token:bearer`, `token:metrics`, `local:token` (signed in with the token on our own page), and `lab`.
+   */
+  readonly name: string;
+  readonly how: "lab" | "edge" | "bearer" | "cookie";
+  /** The peer's address: with an edge in front it is the edge's. */
+  readonly from: string;
+}
+
+/** What Hono apps behind the guard may read: `c.get("operator")`. Not set on the few addresses that need no sign-in. */
+export type Env = { Variables: { operator: Operator } };
+
+export const LAB_OPERATOR = "lab";
+export const EDGE_PREFIX = "edge:";
+export const BEARER_OPERATOR = "token:bearer";
+export const METRICS_OPERATOR = "token:metrics";
+export const SIGNED_IN_OPERATOR = "local:token";

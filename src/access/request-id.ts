@@ -1,0 +1,42 @@
+/**
+ * Request ids that prove our own page. A form carries one made for this very operator; a page elsewhere can't make one,
+ * so it stands in for the headers that text browsers do not send. The same id posted again is the same request.
+ * It knows no forms and no store: an id proves itself, also after a restart.
+ */
+import { randomBytes } from "node:crypto";
+import { sameSecret, seal } from "./digest.ts";
+
+/** What any request id must look like, ours or a program's own. */
+export const isRequestId = (text: string): boolean => /^[A-Za-z0-9_-]{8,64}$/.test(text);
+
+export interface RequestIds {
+  /** A fresh id that only `operatorName` can use. A purpose sets ids apart that must not stand for one another. */
+  make(operatorName: string, purpose?: string): string;
+  /** True for an id that `make` gave to this operator for this purpose. Programs' own ids prove nothing, and are fine. */
+  proves(id: string, operatorName: string, purpose?: string): boolean;
+}
+
+const RANDOM = 22;
+
+export function requestIds(secret: Uint8Array): RequestIds {
+  const sealed = (random: string, operatorName: string, purpose: string) =>
+    seal(secret, ["request-id", purpose, operatorName, random]);
+  return {
+    make(operatorName, purpose = "act") {
+      const random = startingWithALetter();
+      return random + sealed(random, operatorName, purpose);
+    },
+    proves(id, operatorName, purpose = "act") {
+      if (!isRequestId(id) || id.length !== 2 * RANDOM) return false;
+      return sameSecret(id.slice(RANDOM), sealed(id.slice(0, RANDOM), operatorName, purpose));
+    },
+  };
+}
+
+/** 128 random bits; never a leading `-`, which a command line would take for an option. */
+function startingWithALetter(): string {
+  for (;;) {
+    const text = randomBytes(16).toString("base64url");
+    if (/^[A-Za-z]/.test(text)) return text;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The table of contents: what stands in front of every route, the mounts, and the one place where a Refusal becomes a
+ * status and a form. An edge-style Hono app, Request → Response; it knows no runtime.
+ */
+import { Hono } from "hono";
+import type { Access } from "./access/access.ts";
+import type { Env } from "./access/operator.ts";
+import { type CheckParts, checkRoutes } from "./checks/routes.tsx";
+import { answer, answerRefusal } from "./console/answer.tsx";
+import { type Assets, serveAsset } from "./console/assets.ts";
+import { headers } from "./console/headers.ts";
+import { type ConsoleParts, consoleRoutes } from "./console/routes.tsx";
+import { squeeze } from "./console/squeeze.ts";
+import { LogUnwritable } from "./log/log.ts";
+import { type PowerParts, powerRoutes } from "./power/routes.tsx";
+import { Refusal } from "./refusal.ts";
+import { type SessionParts, sessionRoutes } from "./sessions/routes.tsx";
+
+export interface AppParts {
+  readonly access: Pick<Access, "guard" | "routes">;
+  readonly assets: Assets;
+  readonly console: ConsoleParts;
+  readonly sessions: SessionParts;
+  readonly power: PowerParts;
+  readonly checks: CheckParts;
+  /** The lab's own routes, where there is a lab. */
+  readonly lab: Hono | null;
+  readonly newId: () => string;
+}
+
+export function createApp(parts: AppParts): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use("*", headers(parts.assets.styleHash));
+  app.use("*", squeeze);
+  app.use("*", parts.access.guard);
+  app.get("/health", (c) =>
+    c.body(JSON.stringify({ status: "ok", service: "claude-breakglass" }), 200, { "Content-Type": "application/json" }),
+  );
+  app.on("GET", ["/static/*", "/manifest.webmanifest", "/favicon.ico"], async (c) => {
+    const asset = parts.assets.find(c.req.path === "/favicon.ico" ? "/static/icon.svg" : c.req.path);
+    return asset ? serveAsset(asset, c.req.raw) : answerRefusal(c, new Refusal(404, "no such file; reload the page"));
+  });
+  app.route("/", parts.access.routes);
+  app.route("/", sessionRoutes(parts.sessions));
+  app.route("/", powerRoutes(parts.power));
+  app.route("/", checkRoutes(parts.checks));
+  if (parts.lab) app.route("/", parts.lab);
+  app.route("/", consoleRoutes(parts.console));
+
+  app.notFound((c) => {
+    const allowed = otherMethods(app, c.req.method, c.req.path);
+    return allowed.length === 0
+      ? answerRefusal(c, new Refusal(404, "there is nothing at this address; the console is at /"))
+      : answerRefusal(c, new Refusal(405, `this address takes ${allowed.join(" or ")} only`), {
+          headers: { Allow: allowed.join(", ") },
+        });
+  });
+  app.onError((error, c) => {
+    if (error instanceof Refusal) return answerRefusal(c, error);
+    if (error instanceof LogUnwritable)
+      return answerRefusal(c, new Refusal(503, `${error.message}; verbs still work, prompts and checks do not`));
+    const id = parts.newId().slice(0, 8);
+    console.error(`bug ${id}:`, error);
+    return answer(c, {
+      status: 500,
+      json: { detail: `a fault of the console itself (${id}); its log has the cause` },
+      text: () => `A fault of the console itself (${id}); its log has the cause.\n`,
+    });
+  });
+  return app;
+}
+
+/** The methods that a path does take. Middleware stands for all methods and does not count. */
+function otherMethods(app: Hono<Env>, method: string, path: string): string[] {
+  const takes = new Set(app.routes.filter((r) => r.method !== "ALL").map((r) => r.method));
+  return [...takes].filter(
+    (m) => m !== method && app.router.match(m, path)[0].some(([[, route]]) => route.method !== "ALL"),
+  );
+}

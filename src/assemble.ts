@@ -1,0 +1,229 @@
+/**
+ * Puts the console together from its settings: log, far ends, agent, stream, and what the routes need of each. It opens no
+ * socket for people; `main.ts` does, and so tests can have the whole of it behind `app.request`.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Access } from "./access/access.ts";
+import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
+import { readDefinition } from "./agent/definition.ts";
+import { agentTools } from "./agent/doors.ts";
+import { scriptedAgent } from "./agent/scripted.ts";
+import { toolServer } from "./agent/tools.ts";
+import { Faults } from "../views/faults.tsx";
+import type { AppParts } from "./app.ts";
+import { Checks, type CheckTools, endCutChecks } from "./checks/in-session.ts";
+import { startChild } from "./child.ts";
+import type { Config } from "./config.ts";
+import type { Assets } from "./console/assets.ts";
+import { drawFor } from "./console/draw.tsx";
+import { Live } from "./console/live.ts";
+import { powerPanel } from "./console/routes.tsx";
+import { whispered } from "./console/whisper.tsx";
+import { openLab } from "./lab/lab.ts";
+import { labRoutes } from "./lab/routes.tsx";
+import { SqliteLog } from "./log/sqlite.ts";
+import { endingInWords } from "./outcome.ts";
+import { Power } from "./power/carry-out.ts";
+import { pveOverSsh } from "./power/pve.ts";
+import { Sessions } from "./sessions/session.ts";
+import { type Agent, endInterrupted, Turns } from "./sessions/turn.ts";
+import { askTarget } from "./target/ask.ts";
+import { openKeychain } from "./target/keychain.ts";
+import { firstContacts } from "./target/known-hosts.ts";
+import { type Ssh, sshArgv } from "./target/ssh.ts";
+import { streamOf, type Target } from "./target/target.ts";
+import { Watch } from "./target/watch.ts";
+
+/** While somebody looks, a target is asked this often, ms; the lab is nearer. */
+const ASK_EVERY_MS = 15_000;
+const ASK_LAB_EVERY_MS = 5_000;
+
+export interface Breakglass {
+  readonly parts: AppParts;
+  /** What is done once the page can be had: orphans ended, interrupted things marked, hosts met. */
+  begin(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openConsole(config: Config, access: Access, assets: Assets): Promise<Breakglass> {
+  const data = (name: string) => join(config.data_dir, name);
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  const log = new SqliteLog(data("breakglass.db"));
+  if (log.moved_aside) console.error(`breakglass: the log could not be read; it was moved to ${log.moved_aside}, and a new one begins`);
+  const newId = () => crypto.randomUUID();
+
+  const lab = config.lab ? await openLab({ dir: data("world"), vmid: config.targets[0].vmid, seed: 1 }) : null;
+  const keys = lab ? null : await openKeychain(config.key_path, process.env.PATH ?? "/usr/bin:/bin", process.env.HOME ?? "/");
+  const env = keys?.env ?? { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8" };
+  const ssh: Ssh = lab?.ssh ?? realSsh(config, data("known_hosts"), keys !== null && config.key_path !== null);
+  const { targets } = config;
+  const contacts = firstContacts(ssh.known_hosts);
+
+  const pve = pveOverSsh({
+    ssh,
+    env,
+    runs_dir: data("runs"),
+    targetsOn: (t) => targets.filter((o) => o.pve.host === t.pve.host && o.pve.port === t.pve.port).length,
+  });
+  const watches = new Map<string, Watch>();
+  const watchOf = (target: Target) => watches.get(target.id)!;
+  const stateOf = (target: Target) => watchOf(target).now;
+  const power = new Power({
+    log,
+    pve,
+    limit_ms: config.pve_verb_timeout_ms,
+    stirred: (target) => watchOf(target).stir(),
+  });
+
+  const vmSpawn = (target: Target, command: string) => ({ argv: sshArgv(ssh, target.vm, command), env: { ...env } });
+  const toolsFor = (target: Target): CheckTools => ({
+    vm: (command, limit_ms, heard) => startChild({ ...vmSpawn(target, command), limit_ms }, heard).ended,
+    host: async (verb) => {
+      let stdout = "";
+      let why = "";
+      const ending = await pve.inspect(target, verb, 60_000, ({ from, text }) => {
+        if (from === "stdout") stdout += `${text}\n`;
+        else if (text.trim() !== "") why = text.trim();
+      });
+      const code = ending.is === "exited" ? ending.code : null;
+      return { exit_code: code, stdout, why: code === 0 ? "" : why || endingInWords(ending) };
+    },
+  });
+  const checks = new Checks({ log, newId, toolsFor });
+
+  let turns: Turns;
+  const sessions = new Sessions(log, newId, (id) => turns.runningIn(id) !== null);
+  const tools = agentTools({
+    whereabouts: (turn) => {
+      const session = turns.sessionOf(turn);
+      const target = targets.find((t) => t.id === (session && sessions.find(session)?.target));
+      return session && target ? { session, target } : null;
+    },
+    vmSpawn,
+    power,
+    checks,
+  });
+  const toolsServed = toolServer(tools);
+  const place = { mark: markOf(config.data_dir), run_dir: data("turns") };
+  const scripted = config.lab && config.lab_agent === "scripted";
+  const agent: Agent = scripted
+    ? scriptedAgent(tools)
+    : claudeAgent({
+        ...place,
+        program: ["claude"],
+        definition: readDefinition(config.agent.definition ?? undefined),
+        tools: toolsServed,
+        model: config.agent.model,
+        sessions_dir: config.sessions_dir,
+        config_dir: data("claude"),
+        env: process.env,
+        budget_usd: config.agent.turn_budget_usd,
+      });
+  turns = new Turns({
+    log,
+    agent,
+    newId,
+    max_turns: config.agent.max_concurrent_turns,
+    limit_ms: config.agent.turn_timeout_ms,
+    whisper: (session, words) => live.whisper(session, whispered.partial(words)),
+  });
+
+  const live = new Live(log, (session) => drawFor(session, log, Date.now), config.sse_keepalive_ms, (clients) => {
+    if (clients > 0) for (const watch of watches.values()) watch.attended();
+  });
+  for (const target of targets)
+    watches.set(
+      target.id,
+      new Watch(target, {
+        log,
+        every_ms: lab ? ASK_LAB_EVERY_MS : ASK_EVERY_MS,
+        watched: () => live.clients > 0,
+        seen: (_, state) => live.whisper(null, whispered.state(state, log.head, Date.now())),
+        ask: async (t) => {
+          lab?.touch();
+          const reading = await askTarget(t, { pve, ssh, env });
+          for (const contact of contacts()) {
+            console.error(
+              `breakglass: first contact with ${contact.host}: ${contact.type} ${contact.fingerprint} was accepted; compare it at that machine`,
+            );
+            await log.append({ stream: streamOf(t), kind: "contacted", body: contact, durable: true });
+          }
+          return reading;
+        },
+      }),
+    );
+
+  const consoleParts: AppParts["console"] = {
+    log,
+    sessions,
+    turns,
+    power,
+    pve,
+    targets,
+    stateOf,
+    requestIds: access.ids,
+    assets: { script: assets.script, ...ICONS },
+    keepalive_ms: config.sse_keepalive_ms,
+    faults: lab ? () => Faults({ fault: lab.fault() }) : null,
+    attended: (target) => watchOf(target).attended(),
+  };
+  const panel = (target: Target, by: string) => powerPanel(consoleParts, target, by);
+
+  return {
+    parts: {
+      access,
+      assets,
+      console: consoleParts,
+      sessions: { log, live, sessions, turns, requestIds: access.ids, targets },
+      power: { power, pve, targets, stateOf, requestIds: access.ids, panel },
+      checks: { checks, sessions, targets, requestIds: access.ids },
+      lab: lab && labRoutes({ ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) }),
+      newId,
+    },
+    begin: async () => {
+      const interrupted = (await endInterrupted(log)) + (await endCutChecks(log));
+      const asked = await power.resume(targets);
+      const orphans = await sweepOrphans(place);
+      if (interrupted + asked + orphans > 0)
+        console.log(
+          `Breakglass: after the last stop: ${interrupted} turns and checks marked as interrupted, ${orphans} processes ended, ${asked} actions being asked for`,
+        );
+      for (const target of targets) {
+        void pve.meet(target).catch((error) => console.error("version:", error));
+        watchOf(target).stir();
+      }
+    },
+    close: async () => {
+      power.close();
+      for (const watch of watches.values()) watch.close();
+      await turns.close();
+      live.close();
+      await toolsServed.stop();
+      await log.close();
+      await keys?.close();
+      await lab?.close({ endVm: true });
+    },
+  };
+}
+
+function andThen<T>(value: T, then: () => void): T {
+  then();
+  return value;
+}
+
+const ICONS = {
+  icon: "/static/icon.svg",
+  touch_icon: "/static/icon-180.png",
+  manifest: "/manifest.webmanifest",
+};
+
+function realSsh(config: Config, own: string, agent: boolean): Ssh {
+  if (!config.known_hosts && !existsSync(own)) writeFileSync(own, "", { mode: 0o600 });
+  return {
+    program: ["ssh"],
+    known_hosts: config.known_hosts ?? own,
+    host_keys: config.known_hosts ? "yes" : "accept-new",
+    identity: agent ? "agent" : null,
+  };
+}

@@ -1,0 +1,92 @@
+/** A check as entries of a session: its start is written before anything is read, its findings when it ended. */
+import type { Line } from "../child.ts";
+import { Committing } from "../log/committing.ts";
+import type { Log } from "../log/log.ts";
+import type { Ending } from "../outcome.ts";
+import { refuse } from "../refusal.ts";
+import { sessionStream } from "../sessions/event.ts";
+import type { Target } from "../target/target.ts";
+import { CHECKS, type Check } from "./check.ts";
+import { type CheckRun, checkFrom } from "./check-run.ts";
+import type { CheckEntry } from "./event.ts";
+import { findingsOf } from "./finding.ts";
+import { runCheck } from "./run.ts";
+
+/** What a check may reach: the VM's shell with read-only commands, and the verbs that change nothing. */
+export interface CheckTools {
+  vm(command: string, limit_ms: number, heard: (line: Line) => void): Promise<Ending>;
+  host(verb: "status" | "forensics"): Promise<{ exit_code: number | null; stdout: string; why: string }>;
+}
+
+export interface ChecksParts {
+  readonly log: Log;
+  readonly newId: () => string;
+  readonly toolsFor: (target: Target) => CheckTools;
+}
+
+export class Checks {
+  private readonly committing = new Committing();
+  private readonly over = new Map<string, Promise<void>>();
+
+  constructor(private readonly parts: ChecksParts) {}
+
+  /** Resolves when the start is written. The same request id answers the first run. Throws Refusal 404. */
+  async start(ask: { name: string; session: string; target: Target; by: string; request_id: string }): Promise<string> {
+    const { log } = this.parts;
+    const check = checkNamed(ask.name);
+    const stream = sessionStream(ask.session);
+    const once = `check:${ask.session}:${ask.request_id}`;
+    while (this.committing.pending(once)) await this.committing.pending(once);
+    const first = log.once(once) as CheckEntry | null;
+    if (first) {
+      if (first.kind === "check_started" && first.body.name === check.name) return first.about ?? "";
+      refuse(422, "this request id was used for another check; reload the page and tap again");
+    }
+    const id = this.parts.newId();
+    const body = { name: check.name, by: ask.by };
+    await this.committing.track(once, log.append({ stream, kind: "check_started", about: id, body, once }));
+    const over = this.carryThrough(check, id, stream, ask.target).finally(() => this.over.delete(id));
+    this.over.set(id, over);
+    return id;
+  }
+
+  /** The run when it has ended. */
+  async ended(session: string, id: string): Promise<CheckRun> {
+    await this.over.get(id);
+    return checkFrom(this.parts.log.about(sessionStream(session), id) as CheckEntry[])!;
+  }
+
+  private async carryThrough(check: Check, id: string, stream: string, target: Target): Promise<void> {
+    const began = performance.now();
+    const after_ms = () => Math.round(performance.now() - began);
+    const { log } = this.parts;
+    try {
+      const readings = await runCheck(check, this.parts.toolsFor(target));
+      const body = { name: check.name, findings: findingsOf(check, readings), readings, after_ms: after_ms() };
+      await log.append({ stream, kind: "check_ended", about: id, body });
+    } catch (error) {
+      console.error(`check ${check.name}:`, error);
+      await log.append(endedBadly(stream, id, check.name, "The check itself broke off inside the console", after_ms()));
+    }
+  }
+}
+
+/** At the start: checks that ran when the server stopped are ended with a word. */
+export async function endCutChecks(log: Log): Promise<number> {
+  const cut = log.unfinished("check_started", ["check_ended"]) as CheckEntry[];
+  for (const { stream, about, body } of cut)
+    await log.append(endedBadly(stream, about ?? "", body.name, "The server was restarted while this check ran", 0));
+  return cut.length;
+}
+
+function endedBadly(stream: string, about: string, name: Check["name"], says: string, after_ms: number) {
+  const findings = [{ level: "unknown", says: `${says}.`, next: "Run it again." }] as const;
+  return { stream, kind: "check_ended", about, body: { name, findings, readings: [], after_ms } };
+}
+
+function checkNamed(name: string): Check {
+  return (
+    Object.values(CHECKS).find((check) => check.name === name) ??
+    refuse(404, `there is no check '${name}'; there are ${Object.values(CHECKS).map((c) => c.name).join(", ")}`)
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * Pages, fragments and JSON, compressed for a thin link. hono's own middleware picks gzip only and holds back what is
+ * streamed (PLATFORM: measured), so: whole bodies of ours only, brotli where it is offered; streams pass untouched.
+ */
+import type { MiddlewareHandler } from "hono";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+/** Below this a header costs more than it saves, bytes. */
+const SMALL = 300;
+/** Quality 5 of a 30 kB page: about 1 ms, and within 5 % of the best. */
+const QUALITY = 5;
+
+export const squeeze: MiddlewareHandler = async (c, next) => {
+  await next();
+  const { res } = c;
+  const type = res.headers.get("content-type") ?? "";
+  if (!res.body || res.headers.has("content-encoding") || c.req.method === "HEAD") return;
+  if (!/^(text\/(html|plain)|application\/json)/.test(type) || res.headers.has("x-streamed")) return;
+  const accepts = c.req.header("accept-encoding") ?? "";
+  const encoding = /\bbr\b/.test(accepts) ? "br" : /\bgzip\b/.test(accepts) ? "gzip" : null;
+  if (!encoding) return;
+  const plain = new Uint8Array(await res.arrayBuffer());
+  const headers = new Headers(res.headers);
+  headers.append("Vary", "Accept-Encoding");
+  if (plain.length < SMALL) {
+    c.res = undefined;
+    c.res = new Response(plain, { status: res.status, headers });
+    return;
+  }
+  const packed =
+    encoding === "br"
+      ? brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY } })
+      : gzipSync(plain, { level: 6 });
+  headers.set("Content-Encoding", encoding);
+  headers.delete("content-length");
+  c.res = undefined;
+  c.res = new Response(packed, { status: res.status, headers });
+};

@@ -1,0 +1,251 @@
+/**
+ * The log on bun:sqlite. Appends of one tick are committed together, then told; durable ones with an fsync.
+ * It knows no kind of entry. If the disk refuses, ordinary appends are rejected, and those marked `rescue` are kept in
+ * memory under their seq, told all the same, and written as soon as the disk takes them: a full disk must not stop a verb.
+ */
+import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { type Appended, type Draft, type Entry, type Log, LogUnwritable, type StreamRange } from "./log.ts";
+import { openDatabase } from "./open.ts";
+
+interface Row {
+  seq: number;
+  at: number;
+  stream: string;
+  kind: string;
+  about: string | null;
+  body: string;
+}
+
+interface Waiting {
+  readonly drafts: readonly Draft[];
+  readonly resolve: (appended: readonly Appended[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const COLUMNS = "seq, at, stream, kind, about, body";
+
+export class SqliteLog implements Log {
+  /** Where an unreadable file went at the start, or null. */
+  readonly moved_aside: string | null;
+  /** The sentence of the last failed commit, or null when the last one was taken. */
+  trouble: string | null = null;
+  private readonly chatter: Database;
+  private readonly durable: Database;
+  private readonly followers = new Set<(entries: readonly Entry[]) => void>();
+  private waiting: Waiting[] = [];
+  private unsaved: { entry: Entry; once: string | null }[] = [];
+  private committed: number;
+  private flushing = false;
+  private next = 0;
+
+  constructor(
+    path: string,
+    private readonly now: () => number = Date.now,
+  ) {
+    const opened = openDatabase(path, now());
+    this.chatter = opened.chatter;
+    this.durable = opened.durable;
+    this.moved_aside = opened.moved_aside;
+    this.committed = (this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }).seq;
+  }
+
+  get head(): number {
+    return this.committed;
+  }
+
+  async append(draft: Draft): Promise<Appended> {
+    return (await this.appendAll([draft]))[0]!;
+  }
+
+  appendAll(drafts: readonly Draft[]): Promise<readonly Appended[]> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ drafts, resolve, reject });
+      if (this.flushing) return;
+      this.flushing = true;
+      setImmediate(() => {
+        this.flushing = false;
+        this.flush();
+      });
+    });
+  }
+
+  private flush(): void {
+    const batch = this.waiting;
+    this.waiting = [];
+    if (batch.length === 0) return;
+    const db = batch.some((w) => w.drafts.some((d) => d.durable)) ? this.durable : this.chatter;
+    let results: Appended[][];
+    try {
+      results = db.transaction(() => {
+        for (const { entry, once } of this.unsaved) this.insert(db, entry, once);
+        return batch.map((w) => w.drafts.map((draft) => this.write(db, draft)));
+      })();
+      this.unsaved = [];
+      this.trouble = null;
+    } catch (error) {
+      this.trouble = error instanceof Error ? error.message : String(error);
+      const refused = new LogUnwritable(`the log can't be written: ${this.trouble}`);
+      const kept: Waiting[] = [];
+      results = [];
+      for (const w of batch) {
+        if (!w.drafts.every((d) => d.rescue)) {
+          w.reject(refused);
+          continue;
+        }
+        kept.push(w);
+        results.push(w.drafts.map((draft) => this.keep(draft)));
+      }
+      this.settle(kept, results);
+      return;
+    }
+    this.settle(batch, results);
+  }
+
+  private settle(batch: readonly Waiting[], results: readonly Appended[][]): void {
+    const fresh = results.flat().filter((a) => a.fresh);
+    for (const { entry } of fresh) this.committed = Math.max(this.committed, entry.seq);
+    const entries = fresh.map((a) => a.entry);
+    if (entries.length > 0)
+      for (const tell of this.followers) {
+        try {
+          tell(entries);
+        } catch (error) {
+          console.error("a follower of the log failed:", error);
+        }
+      }
+    batch.forEach((w, i) => {
+      w.resolve(results[i]!);
+    });
+  }
+
+  private write(db: Database, draft: Draft): Appended {
+    if (draft.once !== undefined) {
+      // Through the connection that writes: two taps may come with one key in one batch.
+      const first = this.once(draft.once, db);
+      if (first) return { entry: first, fresh: false };
+    }
+    const entry = this.entryOf(draft);
+    this.insert(db, entry, draft.once ?? null);
+    return { entry, fresh: true };
+  }
+
+  private keep(draft: Draft): Appended {
+    const first = draft.once === undefined ? null : this.once(draft.once);
+    if (first) return { entry: first, fresh: false };
+    const entry = this.entryOf(draft);
+    this.unsaved.push({ entry, once: draft.once ?? null });
+    console.error(`not on disk (${this.trouble}): ${JSON.stringify(entry)}`);
+    return { entry, fresh: true };
+  }
+
+  private entryOf(draft: Draft): Entry {
+    // One writer per file: the seq is ours to give. A batch that failed leaves a gap, never a number used twice.
+    this.next = Math.max(this.next, this.committed) + 1;
+    // Through JSON, so that what is told now equals what is read later.
+    const body = JSON.parse(JSON.stringify(draft.body));
+    return {
+      seq: this.next,
+      at: this.now(),
+      stream: draft.stream,
+      kind: draft.kind,
+      about: draft.about ?? null,
+      body,
+    };
+  }
+
+  private insert(db: Database, e: Entry, once: string | null): void {
+    db.query(`insert into entry (${COLUMNS}, once) values (?, ?, ?, ?, ?, ?, ?)`).run(
+      e.seq,
+      e.at,
+      e.stream,
+      e.kind,
+      e.about,
+      JSON.stringify(e.body),
+      once,
+    );
+  }
+
+  once(key: string, db = this.chatter): Entry | null {
+    const waiting = this.unsaved.find((u) => u.once === key);
+    if (waiting) return waiting.entry;
+    return this.rows(`select ${COLUMNS} from entry where once = ?`, [key], db)[0] ?? null;
+  }
+
+  read(q: { streams: readonly StreamRange[]; after: number; upto?: number; limit: number }): Entry[] {
+    const upto = q.upto ?? Number.MAX_SAFE_INTEGER;
+    return this.ofStreams(q.streams, "asc", (from) => Math.max(from - 1, q.after), upto + 1, q.limit);
+  }
+
+  tail(q: { streams: readonly StreamRange[]; upto?: number; limit: number }): Entry[] {
+    const upto = q.upto ?? Number.MAX_SAFE_INTEGER;
+    return this.ofStreams(q.streams, "desc", (from) => from - 1, upto + 1, q.limit).reverse();
+  }
+
+  private ofStreams(
+    streams: readonly StreamRange[],
+    order: "asc" | "desc",
+    after: (from: number) => number,
+    before: number,
+    limit: number,
+  ): Entry[] {
+    const one = `select * from (select ${COLUMNS} from entry where stream = ? and seq > ? and seq < ? order by seq ${order} limit ?)`;
+    const sql = `${streams.map(() => one).join(" union all ")} order by seq ${order} limit ?`;
+    const values = streams.flatMap((s) => [s.stream, after(s.from ?? 0), before, limit]);
+    const found = this.rows(sql, [...values, limit]);
+    if (this.unsaved.length === 0) return found;
+    const more = this.unsaved
+      .map((u) => u.entry)
+      .filter((e) => streams.some((s) => s.stream === e.stream && e.seq > after(s.from ?? 0)) && e.seq < before);
+    return [...found, ...more].sort((a, b) => (order === "asc" ? a.seq - b.seq : b.seq - a.seq)).slice(0, limit);
+  }
+
+  about(stream: string, about: string): Entry[] {
+    const found = this.rows(`select ${COLUMNS} from entry where stream = ? and about = ? order by seq`, [stream, about]);
+    const more = this.unsaved.map((u) => u.entry).filter((e) => e.stream === stream && e.about === about);
+    return more.length === 0 ? found : [...found, ...more];
+  }
+
+  newest(q: { stream: string | null; kind: string; limit: number; before?: number }): Entry[] {
+    const before = q.before ?? Number.MAX_SAFE_INTEGER;
+    return q.stream === null
+      ? this.rows(`select ${COLUMNS} from entry where kind = ? and seq < ? order by seq desc limit ?`, [
+          q.kind,
+          before,
+          q.limit,
+        ])
+      : this.rows(`select ${COLUMNS} from entry where kind = ? and stream = ? and seq < ? order by seq desc limit ?`, [
+          q.kind,
+          q.stream,
+          before,
+          q.limit,
+        ]);
+  }
+
+  unfinished(kind: string, ends: readonly string[]): Entry[] {
+    const marks = ends.map(() => "?").join(", ");
+    return this.rows(
+      `select ${COLUMNS} from entry as a where kind = ? and not exists
+         (select 1 from entry as b where b.stream = a.stream and b.about = a.about and b.kind in (${marks})) order by seq`,
+      [kind, ...ends],
+    );
+  }
+
+  last(streams: readonly StreamRange[]): number {
+    return this.tail({ streams, limit: 1 })[0]?.seq ?? 0;
+  }
+
+  follow(told: (entries: readonly Entry[]) => void): () => void {
+    this.followers.add(told);
+    return () => this.followers.delete(told);
+  }
+
+  async close(): Promise<void> {
+    this.flush();
+    this.chatter.close();
+    if (this.durable !== this.chatter) this.durable.close();
+  }
+
+  private rows(sql: string, values: SQLQueryBindings[], db = this.chatter): Entry[] {
+    return (db.query(sql).all(...values) as Row[]).map((row) => ({ ...row, body: JSON.parse(row.body) }));
+  }
+}

@@ -1,0 +1,85 @@
+/** The wiring: settings, log, far ends, the app, Bun.serve, signals. Imports everything; nothing imports it. */
+import { mkdirSync } from "node:fs";
+import type { Context } from "hono";
+import { openAccess } from "./access/access.ts";
+import { createApp } from "./app.ts";
+import { BadSetting, type Config, onPort, readConfig } from "./config.ts";
+import { readAssets } from "./console/assets.ts";
+import { openConsole } from "./assemble.ts";
+import { KeyTrouble } from "./target/keychain.ts";
+
+/** Streams end by themselves; this is for whatever does not. SAFETY.md: out within 10 s. */
+const STOP_WITHIN_MS = 8_000;
+
+process.umask(0o077);
+// A fault in one turn or one action must not end the console for everybody.
+process.on("uncaughtException", (error) => console.error("uncaught:", error));
+process.on("unhandledRejection", (error) => console.error("unhandled:", error));
+
+const config = configOrExit();
+mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+for (const warning of config.warnings) console.error(`breakglass: ${warning}`);
+
+const peers = new WeakMap<Request, string>();
+let app: ReturnType<typeof createApp> | null = null;
+const server = serveOrExit();
+const settled = onPort(config, server.port ?? config.port);
+const access = openAccess(settled, { peer: (c: Context) => peers.get(c.req.raw) ?? "" });
+for (const trouble of access.troubles) console.error(`breakglass: ${trouble}`);
+const assets = readAssets();
+const breakglass = await openConsole(settled, access, assets).catch((error) => {
+  if (error instanceof KeyTrouble) exitWith(error.message);
+  throw error;
+});
+app = createApp(breakglass.parts);
+console.log(
+  `Breakglass ${config.lab ? "LAB (simulated VM; nothing real is touched) " : ""}at http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}/`,
+);
+void assets.compress();
+void breakglass.begin();
+
+let stopping = false;
+for (const signal of ["SIGTERM", "SIGINT"] as const)
+  process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    console.log(`Breakglass: ${signal}, stopping. Runs on the PVE host go on there.`);
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    void breakglass
+      .close()
+      .catch((error) => console.error("stop:", error))
+      .then(() => server.stop(true))
+      .finally(() => process.exit(0));
+  });
+
+function serveOrExit() {
+  try {
+    return Bun.serve({
+      hostname: config.host,
+      port: config.port,
+      // Streams beat every BREAKGLASS_SSE_KEEPALIVE_SECONDS; the default of 10 s would cut them (measured).
+      idleTimeout: 255,
+      fetch(request, server) {
+        peers.set(request, server.requestIP(request)?.address ?? "");
+        return app ? app.fetch(request) : new Response("starting", { status: 503, headers: { "Retry-After": "1" } });
+      },
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    exitWith(`PORT ${config.port} on HOST ${config.host} can't be taken (${why}); stop what holds it, or set another PORT.`);
+  }
+}
+
+function configOrExit(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (error instanceof BadSetting) exitWith(error.message);
+    throw error;
+  }
+}
+
+function exitWith(sentence: string): never {
+  console.error(`breakglass: ${sentence}`);
+  process.exit(2);
+}

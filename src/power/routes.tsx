@@ -1,0 +1,148 @@
+/** The addresses of power: the verbs, the confirmation, the run, and what ran. No route here waits for a browser's run. */
+import type { Context } from "hono";
+import { Hono } from "hono";
+import type { Child } from "hono/jsx";
+import { z } from "zod";
+import { ActionPage, ActionsPage } from "../../views/action.tsx";
+import { ConfirmPage } from "../../views/confirm.tsx";
+import type { Env } from "../access/operator.ts";
+import type { RequestIds } from "../access/request-id.ts";
+import { answer, formOf } from "../console/answer.tsx";
+import { readBody } from "../console/body.ts";
+import { refuse } from "../refusal.ts";
+import { requestIdOf } from "../sessions/routes.tsx";
+import type { State } from "../target/state.ts";
+import type { Target } from "../target/target.ts";
+import { actionText } from "../../views/text.ts";
+import type { Action } from "./action.ts";
+import type { Power, Pve } from "./carry-out.ts";
+import { preflightLines, preflightOf } from "./preflight.ts";
+import { MUTATING, VERB_NAMES, type Verb, verbNamed } from "./verb.ts";
+
+export interface PowerParts {
+  readonly power: Power;
+  readonly pve: Pve;
+  readonly targets: readonly Target[];
+  readonly stateOf: (target: Target) => State;
+  readonly requestIds: RequestIds;
+  /** The Power region anew, for the operator who just tapped. */
+  readonly panel: (target: Target, by: string) => Child;
+}
+
+const Ask = z.object({
+  target: z.string().optional(),
+  request_id: z.string().optional(),
+  override: z.string().regex(/^[a-z_-]{1,32}$/, "not a lock's name").nullish().or(z.literal("")),
+});
+
+export function powerRoutes(parts: PowerParts) {
+  const { power, pve, requestIds, targets } = parts;
+  const app = new Hono<Env>();
+
+  const targetOf = (id: string | undefined): Target =>
+    (id === undefined || id === "" ? targets[0] : targets.find((t) => t.id === id)) ??
+    refuse(422, `there is no target '${id}'; GET /status names them`);
+  const verbOf = (c: Context): Verb => {
+    const name = c.req.param("verb") ?? "";
+    return verbNamed(name) ?? refuse(400, `unknown verb '${name}'`);
+  };
+  const found = (c: Context): { target: Target; action: Action } => {
+    const id = c.req.param("id") ?? "";
+    for (const target of targets) {
+      const action = power.find(target, id);
+      if (action) return { target, action };
+    }
+    refuse(404, "action not found; GET /api/pve/actions lists what ran");
+  };
+
+  app.get("/api/pve/verbs", (c) =>
+    answer(c, { json: { verbs: VERB_NAMES, mutating: MUTATING }, text: () => `${VERB_NAMES.join("\n")}\n` }),
+  );
+
+  app.get("/api/pve/actions", (c) => {
+    const target = c.req.query("target");
+    const actions = power.list(target ? [targetOf(target)] : targets, 50);
+    return answer(c, {
+      json: { actions },
+      page: () => <ActionsPage lab={targets[0]!.lab} actions={actions} now={Date.now()} />,
+      text: () => actions.map((a) => actionText(a)).join("\n"),
+    });
+  });
+
+  app.get("/api/pve/actions/:id", (c) => {
+    const { action } = found(c);
+    return answer(c, {
+      json: action,
+      page: () => <ActionPage lab={targets[0]!.lab} action={action} now={Date.now()} />,
+      text: () => actionText(action),
+    });
+  });
+
+  app.get("/api/pve/actions/:id/forensics", (c) => {
+    const { action, target } = found(c);
+    return answer(c, {
+      json: { id: action.id, verb: action.verb, target: target.id, evidence: action.stdout },
+      text: () => action.stdout,
+      page: () => <ActionPage lab={targets[0]!.lab} action={action} now={Date.now()} />,
+    });
+  });
+
+  app.get("/api/pve/:verb", (c) => {
+    const verb = verbOf(c);
+    const target = targetOf(c.req.query("target"));
+    const by = c.get("operator").name;
+    const state = parts.stateOf(target);
+    const preflight = preflightOf(verb, target, state, power.holder(target), power.list([target], 20), pve.kindOf(target));
+    return answer(c, {
+      json: preflight,
+      page: () => (
+        <ConfirmPage
+          lab={targets[0]!.lab}
+          verb={verb}
+          target={target}
+          state={state}
+          action={preflight.running && power.find(target, preflight.running.action)}
+          preflight={preflightLines(preflight, Date.now())}
+          requestId={requestIds.make(by)}
+          now={Date.now()}
+        />
+      ),
+      text: () => `${verb.name} ${target.name} (VM ${target.vmid})\n${verb.will}\n${state.says}\n`,
+    });
+  });
+
+  app.post("/api/pve/:verb", async (c) => {
+    const verb = verbOf(c);
+    const said = await readBody(c, Ask, "send {target, request_id} or nothing");
+    const target = targetOf(said.target ?? c.req.query("target"));
+    const by = c.get("operator").name;
+    // status and forensics ignore request ids: asking twice is two answers.
+    const id = verb.mutates ? requestIdOf(c.req.header("idempotency-key") ?? said.request_id) : crypto.randomUUID();
+    const action = await power.carryOut({ id, verb: verb.name, target, by, override: said.override || null });
+    const at = `/api/pve/actions/${action.id}`;
+    const form = formOf(c.req.raw);
+    if (form === "fragment") return answer(c, { fragment: () => <>{parts.panel(target, by)}</> });
+    if (form === "page") return answer(c, { page: { seeOther: at } });
+    if (/\brespond-async\b/.test(c.req.header("prefer") ?? ""))
+      return answer(c, { status: 202, json: action, headers: { Location: at }, text: () => actionText(action) });
+    const settled = await power.settled(target, action.id);
+    const status = settled.exit_code === 0 ? 200 : settled.exit_code === 75 ? 409 : 502;
+    return answer(c, {
+      status,
+      headers: { Location: at },
+      json: {
+        verb: settled.verb,
+        exit_code: settled.exit_code,
+        stdout: settled.stdout,
+        stderr: settled.stderr,
+        rejected: settled.rejected,
+        action: settled.id,
+        outcome: settled.outcome,
+        why: settled.why,
+      },
+      text: () => actionText(settled),
+    });
+  });
+
+  return app;
+}

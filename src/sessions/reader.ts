@@ -1,0 +1,71 @@
+/**
+ * Entries as a program reads them from the stream (`?format=json`): the first system's kinds and fields, pinned in
+ * PRODUCT.md. Pure but for the memory of the actions and checks it has folded so far.
+ */
+import type { CheckEntry } from "../checks/event.ts";
+import type { Entry } from "../log/log.ts";
+import { type Action, foldAction } from "../power/action.ts";
+import { isPower, type PowerEntry } from "../power/event.ts";
+import type { TargetEntry } from "../target/event.ts";
+import type { SessionEntry } from "./event.ts";
+
+/** `earlier` gives the entries about an action that came before a seq, for one whose beginning was not seen here. */
+export function readerOf(earlier: (entry: PowerEntry) => readonly PowerEntry[]) {
+  const actions = new Map<string, Action | null>();
+  return (entry: Entry): Record<string, unknown> | null => {
+    if (isPower(entry)) {
+      const id = `${entry.stream} ${entry.about}`;
+      const before = actions.has(id)
+        ? actions.get(id)!
+        : entry.kind === "requested"
+          ? null
+          : earlier(entry).reduce(foldAction, null as Action | null);
+      const now = foldAction(before, entry);
+      actions.set(id, now);
+      return now && { kind: "action", action: now, id: entry.seq };
+    }
+    const read = plain(entry as SessionEntry | CheckEntry | TargetEntry);
+    return read && { ...read, id: entry.seq };
+  };
+}
+
+function plain(e: SessionEntry | CheckEntry | TargetEntry): Record<string, unknown> | null {
+  switch (e.kind) {
+    case "prompted":
+      return { kind: "user", text: e.body.text, by: e.body.by };
+    case "agent_started":
+      return { kind: "session", session_id: e.body.session_id };
+    case "said":
+      return { kind: "text", text: e.body.text };
+    case "called":
+      return { kind: "tool", name: e.body.name, input: e.body.input, tool_id: e.body.tool_id };
+    case "returned":
+      return {
+        kind: "tool_result",
+        name: e.body.name,
+        tool_id: e.body.tool_id,
+        output: e.body.output,
+        is_error: e.body.is_error,
+      };
+    case "concluded":
+      return { kind: "result", is_error: e.body.is_error, result: e.body.result, duration_ms: e.body.duration_ms };
+    case "failed":
+      return { kind: "error", error: e.body.error };
+    case "cancelled":
+      return { kind: "cancelled" };
+    case "turn_ended":
+      return { kind: "turn_end" };
+    case "check_started":
+      return { kind: "check", name: e.body.name, state: "running", findings: [] };
+    case "check_ended":
+      return { kind: "check", name: e.body.name, state: "ended", findings: e.body.findings };
+    case "opened":
+    case "titled":
+    case "remarked":
+    case "observed":
+    case "contacted":
+      return null;
+    default:
+      return e satisfies never;
+  }
+}

@@ -1,0 +1,108 @@
+/** The addresses of a session: make, attach, prompt, stop, rename. Each route says who asks, what, does it, draws it. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { ComposerId } from "../../views/composer.tsx";
+import { RefusalFragment } from "../../views/refusal.tsx";
+import type { Env } from "../access/operator.ts";
+import type { RequestIds } from "../access/request-id.ts";
+import { answer } from "../console/answer.tsx";
+import { readBody } from "../console/body.ts";
+import { type Live, positionOf } from "../console/live.ts";
+import type { Log } from "../log/log.ts";
+import { refuse } from "../refusal.ts";
+import type { Sessions } from "./session.ts";
+import { PROMPT_LIMIT, type Turns } from "./turn.ts";
+
+export interface SessionParts {
+  readonly log: Log;
+  readonly live: Live;
+  readonly sessions: Sessions;
+  readonly turns: Turns;
+  readonly requestIds: RequestIds;
+  readonly targets: readonly { id: string }[];
+}
+
+const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
+const Prompt = z.object({
+  prompt: z.string({ error: "a prompt is text" }),
+  model: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, "not a model's name")
+    .nullish()
+    .or(z.literal("")),
+  request_id: z.string().optional(),
+});
+
+export function sessionRoutes(parts: SessionParts) {
+  const { sessions, turns, live, log } = parts;
+  const app = new Hono<Env>();
+
+  app.post("/api/session", async (c) => {
+    const { target } = await readBody(c, z.object({ target: z.string().optional() }), "leave target out for the first one");
+    const on = target === undefined ? parts.targets[0]! : parts.targets.find((t) => t.id === target);
+    if (!on) refuse(422, `there is no target '${target}'; GET /status names them`);
+    const session_id = await sessions.open(on.id, c.get("operator").name);
+    const at = `/sessions/${session_id}`;
+    return answer(c, { json: { session_id }, page: { seeOther: at }, fragment: () => "", headers: { "HX-Redirect": at } });
+  });
+
+  app.get("/api/session/:id/stream", (c) => {
+    const id = c.req.param("id");
+    const streams = sessions.streamsOf(id) ?? refuse(404, "session not found");
+    return live.attach({
+      session: id,
+      streams,
+      after: positionOf(c.req.header("last-event-id"), c.req.query("after"), log.head),
+      format: c.req.query("format") === "json" ? "json" : "html",
+      gzip: /\bgzip\b/.test(c.req.header("accept-encoding") ?? ""),
+    });
+  });
+
+  app.post("/api/session/:id/prompt", async (c) => {
+    const session = c.req.param("id");
+    if (!sessions.find(session)) refuse(404, "session not found");
+    const said = await readBody(c, Prompt, "send {prompt} with what you want to know");
+    const text = said.prompt.replace(/\r\n/g, "\n");
+    if (text.trim() === "") refuse(422, "the prompt is empty; say what is wrong, then send");
+    const weight = Buffer.byteLength(text);
+    if (weight > PROMPT_LIMIT)
+      refuse(413, `the prompt has ${weight} bytes, and ${PROMPT_LIMIT} is the most; send less`);
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    const by = c.get("operator").name;
+    await turns.startTurn({ session, text, by, model: said.model || null, request_id });
+    return answer(c, {
+      json: { status: "started" },
+      page: { seeOther: `/sessions/${session}` },
+      fragment: () => <ComposerId requestId={parts.requestIds.make(by)} sent />,
+    });
+  });
+
+  app.post("/api/session/:id/cancel", async (c) => {
+    const session = c.req.param("id");
+    const cancelled = await turns.cancelTurn(session, c.get("operator").name);
+    return answer(c, {
+      json: { cancelled },
+      page: { seeOther: `/sessions/${session}` },
+      fragment: () => (cancelled ? "" : <RefusalFragment sentence="No turn was running any more." />),
+    });
+  });
+
+  app.post("/api/session/:id/title", async (c) => {
+    const session = c.req.param("id");
+    if (!sessions.find(session)) refuse(404, "session not found");
+    const Title = z.object({ title: z.string().trim().min(1, "a title needs a word").max(120, "120 characters at most") });
+    const { title } = await readBody(c, Title, "send {title}");
+    await sessions.title(session, title.replace(/\s+/g, " "), c.get("operator").name);
+    return answer(c, { json: sessions.find(session), page: { seeOther: "/sessions" }, fragment: () => "" });
+  });
+
+  return app;
+}
+
+/** A program's or a form's request id, or one of ours where there is none. Malformed: 422. */
+export function requestIdOf(given: string | undefined): string {
+  if (given === undefined || given === "") return crypto.randomUUID();
+  if (!REQUEST_ID.test(given)) refuse(422, "a request id is 8 to 64 letters, digits, - or _; send one of those, or none");
+  return given;
+}
+

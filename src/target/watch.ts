@@ -1,0 +1,87 @@
+/**
+ * Watches a target while anybody looks: asks the PVE host for `status` and knocks on the VM's ssh, keeps a few minutes of
+ * readings, and tells when the state in words changes. A change is written to the log, a repeat is not.
+ */
+import type { Log } from "../log/log.ts";
+import { type Reading, type State, stateFrom } from "./state.ts";
+import { streamOf, type Target } from "./target.ts";
+
+export interface WatchTools {
+  readonly log: Log;
+  /** Asks both ends once. Never throws: trouble is part of the reading. */
+  readonly ask: (target: Target) => Promise<Reading>;
+  /** Is anybody looking? Nobody looking: nothing is asked. */
+  readonly watched: () => boolean;
+  /** Told after every reading, changed or not: the page's ages want it. */
+  readonly seen: (target: Target, state: State) => void;
+  readonly every_ms: number;
+}
+
+/** How much history a state may need: a disk counts as still after minutes, not seconds. */
+const KEEP_READINGS = 40;
+
+export class Watch {
+  private readonly readings: Reading[] = [];
+  private state: State;
+  private asking: Promise<void> | null = null;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private closed = false;
+
+  constructor(
+    readonly target: Target,
+    private readonly tools: WatchTools,
+  ) {
+    this.state = stateFrom([], Date.now());
+  }
+
+  get now(): State {
+    return this.state;
+  }
+
+  /** Asks now, or once more when the question under way is answered. */
+  stir(): void {
+    if (this.closed) return;
+    if (this.asking) {
+      this.again = true;
+      return;
+    }
+    if (this.timer) clearTimeout(this.timer);
+    this.asking = this.look().finally(() => {
+      this.asking = null;
+      if (this.closed) return;
+      if (this.again) {
+        this.again = false;
+        this.stir();
+      } else if (this.tools.watched()) this.timer = setTimeout(() => this.stir(), this.tools.every_ms);
+    });
+  }
+
+  /** Somebody came: ask unless it was asked just now. */
+  attended(): void {
+    const age = Date.now() - (this.readings.at(-1)?.at ?? 0);
+    if (age >= this.tools.every_ms) this.stir();
+    else if (!this.timer && !this.asking) this.timer = setTimeout(() => this.stir(), this.tools.every_ms - age);
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.timer) clearTimeout(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    const reading = await this.tools.ask(this.target);
+    if (this.closed) return;
+    this.readings.push(reading);
+    if (this.readings.length > KEEP_READINGS) this.readings.shift();
+    const before = this.state;
+    this.state = stateFrom(this.readings, Date.now());
+    if (before.is !== this.state.is && before.heard_at !== null) {
+      const body = { is: this.state.is, says: this.state.says, was: before.is };
+      await this.tools.log
+        .append({ stream: streamOf(this.target), kind: "observed", body })
+        .catch((error) => console.error("observed:", error));
+    }
+    this.tools.seen(this.target, this.state);
+  }
+}

@@ -1,0 +1,163 @@
+import { afterEach, expect, test } from "bun:test";
+import { gunzipSync } from "node:zlib";
+import { type Draw, Live, positionOf } from "../../src/console/live.ts";
+import type { Entry } from "../../src/log/log.ts";
+import { SqliteLog } from "../../src/log/sqlite.ts";
+import { caughtUp, readSse } from "../support/sse.ts";
+
+const open: { live: Live; log: SqliteLog }[] = [];
+afterEach(async () => {
+  for (const { live, log } of open.splice(0)) {
+    live.close();
+    await Bun.sleep(60);
+    await log.close();
+  }
+});
+
+const words = (e: Entry) => (e.body as { text: string }).text;
+const draw: Draw = {
+  html: (entries) => entries.map((e) => `<li>${words(e)}</li>`).join(""),
+  json: (e) => JSON.stringify({ kind: "text", text: words(e), id: e.seq }),
+};
+
+function desk(keepalive_ms = 60_000) {
+  const log = new SqliteLog(":memory:");
+  const live = new Live(log, () => draw, keepalive_ms);
+  open.push({ live, log });
+  const say = (text: string, stream = "session:a") => log.append({ stream, kind: "said", body: { text } });
+  const attach = (after = 0, more: { format?: "html" | "json"; gzip?: boolean } = {}) =>
+    live.attach({ session: "a", streams: [{ stream: "session:a" }], after, format: "json", gzip: false, ...more });
+  return { log, live, say, attach };
+}
+
+test("attach replays what is there, says caught-up, then tails, and nothing comes twice or is missing", async () => {
+  const { say, attach } = desk();
+  for (let i = 0; i < 700; i++) await say(`old ${i}`);
+  const stream = readSse(attach());
+  const writing = (async () => {
+    for (let i = 0; i < 300; i++) await say(`new ${i}`);
+  })();
+  await say("elsewhere", "session:b");
+  await writing;
+  const frames = await stream.until((f) => f.filter((x) => x.data?.includes("text")).length >= 1000);
+  const texts = frames.filter((f) => f.id && f.data).map((f) => JSON.parse(f.data!).text);
+  expect(texts).toEqual([
+    ...Array.from({ length: 700 }, (_, i) => `old ${i}`),
+    ...Array.from({ length: 300 }, (_, i) => `new ${i}`),
+  ]);
+  const ids = frames.filter((f) => f.id && f.data).map((f) => Number(f.id));
+  expect(ids).toEqual([...ids].sort((a, b) => a - b));
+  await stream.cancel();
+});
+
+test("a client that is cut anywhere resumes by its last id: no gap and no double", async () => {
+  // The quick heartbeat wakes a reader for whom nothing more comes.
+  const { say, attach, log } = desk(5);
+  const seen: string[] = [];
+  let last = 0;
+  let writing = true;
+  const writer = (async () => {
+    for (let i = 0; i < 600; i++) {
+      await say(`line ${i}`);
+      if (i % 10 === 0) await Bun.sleep(1);
+    }
+    writing = false;
+  })();
+  let cuts = 0;
+  while (writing || last < log.head) {
+    const stream = readSse(attach(last));
+    const enough = 2 + (cuts % 7);
+    await stream.until((f) => f.length > enough || (!writing && caughtUp(f)));
+    for (const f of stream.frames) {
+      if (!f.id) continue;
+      last = Number(f.id);
+      if (f.data) seen.push(JSON.parse(f.data).text);
+    }
+    await stream.cancel();
+    cuts++;
+  }
+  await writer;
+  expect(cuts).toBeGreaterThan(20); // else this proves nothing
+  expect(seen).toEqual(Array.from({ length: 600 }, (_, i) => `line ${i}`));
+});
+
+test("positions that are none count as absent; of two valid ones the larger wins", () => {
+  const head = 100;
+  for (const bad of [null, undefined, "", "-5", "101", "999999", "1e2", "5.0", " 5", "abc", "٣", "9".repeat(40)])
+    expect(positionOf(bad, null, head)).toBe(0);
+  expect(positionOf("7", null, head)).toBe(7);
+  expect(positionOf("7", "40", head)).toBe(40);
+  expect(positionOf("70", "40", head)).toBe(70);
+  expect(positionOf("-5", "40", head)).toBe(40);
+  expect(positionOf("100", "101", head)).toBe(100);
+});
+
+test("HTML comes as one event for a burst, with the last id; its line breaks can't end a field", async () => {
+  const { log, say, attach } = desk();
+  await say("first");
+  const stream = readSse(attach(0, { format: "html" }));
+  await stream.until(caughtUp);
+  await log.appendAll([
+    { stream: "session:a", kind: "said", body: { text: "a\nid: 999\n\nevent: evil" } },
+    { stream: "session:a", kind: "said", body: { text: "b\r\ndata: x\rid: 7" } },
+  ]);
+  const frames = await stream.until((f) => f.length >= 4);
+  const burst = frames.at(-1)!;
+  expect(burst.id).toBe(String(log.head));
+  expect(burst.event).toBeNull();
+  expect(burst.data).toBe("<li>a\nid: 999\n\nevent: evil</li><li>b\ndata: x\nid: 7</li>");
+  await stream.cancel();
+});
+
+test("compressed, every event can be read as soon as it was sent", async () => {
+  const { say, attach } = desk();
+  const response = attach(0, { gzip: true });
+  expect(response.headers.get("content-encoding")).toBe("gzip");
+  const chunks: Uint8Array[] = [];
+  const reader = response.body!.getReader();
+  const text = () => {
+    try {
+      return gunzipSync(Buffer.concat(chunks), { finishFlush: 2 }).toString();
+    } catch {
+      return "";
+    }
+  };
+  for (let i = 0; i < 20; i++) {
+    await say(`line ${i}`);
+    while (!text().includes(`line ${i}"`)) {
+      const { value, done } = await reader.read();
+      expect(done).toBe(false);
+      chunks.push(value!);
+    }
+  }
+  await reader.cancel();
+});
+
+test("beyond 64 clients the stream is plain", () => {
+  const { attach } = desk();
+  const all = Array.from({ length: 70 }, () => attach(0, { gzip: true }));
+  expect(all.filter((r) => r.headers.get("content-encoding") === "gzip")).toHaveLength(64);
+});
+
+test("a heartbeat that a page can see, without an id", async () => {
+  const { attach } = desk(15);
+  const stream = readSse(attach());
+  const frames = await stream.until((f) => f.some((x) => x.event === "hb"));
+  expect(frames.find((f) => f.event === "hb")).toEqual({ id: null, event: "hb", data: "{}" });
+  await stream.cancel();
+});
+
+test("a client that does not read is dropped at a bound, and nobody else notices", async () => {
+  const { say, attach, live } = desk();
+  const lazy = attach();
+  const keen = readSse(attach());
+  await keen.until(caughtUp);
+  expect(live.clients).toBe(2);
+  const big = "x".repeat(20_000);
+  for (let i = 0; i < 60; i++) await say(`${i} ${big}`);
+  await keen.until((f) => f.filter((x) => x.data?.includes(big)).length === 60);
+  expect(live.clients).toBe(1);
+  await lazy.body!.cancel().catch(() => {});
+  await keen.cancel();
+  expect(live.clients).toBe(0);
+});

@@ -1,0 +1,162 @@
+/**
+ * An executable in the place of the claude CLI, for the odd endings that the real one won't show on demand. The first
+ * word after this file is the manner; then comes the argv of the agent. It keeps no state.
+ */
+import { existsSync } from "node:fs";
+
+const manner = process.argv[2] ?? "answers";
+const argv = process.argv.slice(3);
+const option = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? "";
+const session_id = option("session-id") || option("resume");
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const TOOLS = ["mcp__breakglass__vm_run", "mcp__breakglass__power", "mcp__breakglass__check"];
+
+const init = (tools: readonly string[] = TOOLS, status = "connected") =>
+  say({
+    type: "system",
+    subtype: "init",
+    session_id,
+    tools,
+    mcp_servers: [{ name: "breakglass", status }],
+    model: "fake-model",
+  });
+const said = (text: string) =>
+  say({
+    type: "assistant",
+    message: { model: "fake-model", content: [{ type: "text", text }] },
+    parent_tool_use_id: null,
+  });
+const result = (text: string) =>
+  say({
+    type: "result",
+    subtype: "success",
+    is_error: false,
+    result: text,
+    duration_ms: 5,
+    total_cost_usd: 0.01,
+    session_id,
+  });
+const forever = () => setInterval(() => {}, 1 << 30);
+const asleep = (env: Record<string, string | undefined>) =>
+  // Its own session, as the CLI's tool shells have: no signal to our group reaches it.
+  Bun.spawn(["sleep", "600"], { env, detached: true, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).unref();
+
+const lines = (async function* () {
+  let held = "";
+  for await (const chunk of Bun.stdin.stream()) {
+    held += new TextDecoder().decode(chunk);
+    for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
+      yield held.slice(0, at);
+      held = held.slice(at + 1);
+    }
+  }
+})();
+const promptLine = await lines.next();
+const prompt: string = promptLine.done ? "" : JSON.parse(promptLine.value).message.content;
+// A reader of stdin keeps the process alive; only one manner waits for more.
+if (manner !== "answers") await lines.return(undefined);
+
+switch (manner) {
+  case "answers":
+    init();
+    said(`You said: ${prompt}`);
+    result("ok");
+    for await (const _ of lines);
+    break;
+  case "reports": {
+    // What a child can see of how it was started.
+    init();
+    const mcp = option("mcp-config");
+    said(
+      JSON.stringify({
+        argv,
+        env: process.env,
+        cwd: process.cwd(),
+        prompt,
+        mcp: existsSync(mcp) ? await Bun.file(mcp).text() : null,
+      }),
+    );
+    result("ok");
+    break;
+  }
+  case "never-exits":
+    init();
+    said("done");
+    result("ok");
+    forever();
+    break;
+  case "resists":
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+    asleep(process.env);
+    init();
+    said("I stay");
+    forever();
+    break;
+  case "half-a-line":
+    init();
+    process.stdout.write('{"type":"assistant","message":{"content":[{"ty');
+    break;
+  case "floods-stderr":
+    init();
+    for (let i = 0; i < 5000; i++) process.stderr.write(`${"warning ".repeat(128)}${i}\n`);
+    said("still here");
+    result("ok");
+    break;
+  case "long-line":
+    init();
+    said("x".repeat(5 * 1024 * 1024));
+    result("ok");
+    break;
+  case "exits-at-once":
+    process.stderr.write("error: unknown option '--include-partial-messages'\n");
+    process.exit(1);
+    break;
+  case "is-killed":
+    init();
+    process.kill(process.pid, "SIGKILL");
+    forever();
+    break;
+  case "is-silent":
+    init();
+    said("one moment");
+    forever();
+    break;
+  case "other-tools":
+    init([...TOOLS, "Bash"]);
+    forever();
+    break;
+  case "no-server":
+    init([], "failed");
+    forever();
+    break;
+  case "forgot":
+    if (option("resume") === "") {
+      init();
+      said(`anew: ${prompt}`);
+      result("ok");
+    } else {
+      say({
+        type: "result",
+        subtype: "error_during_execution",
+        is_error: true,
+        errors: [`No conversation found with session ID: ${session_id}`],
+        duration_ms: 0,
+        total_cost_usd: 0,
+      });
+      process.exitCode = 1;
+    }
+    break;
+  case "in-use":
+    if (option("resume") === "") {
+      process.stderr.write(`Error: Session ID ${session_id} is already in use.\n`);
+      process.exitCode = 1;
+    } else {
+      init();
+      said("resumed");
+      result("ok");
+    }
+    break;
+  default:
+    process.stderr.write(`no such manner: ${manner}\n`);
+    process.exitCode = 2;
+}

@@ -1,0 +1,42 @@
+/** What a run of tests came to, from the runner's own JUnit report: true counts, whatever the console scrolled past. Pure. */
+export interface Report {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Files that the report knows of. One that fails to load is in no report. */
+  readonly files: readonly string[];
+  readonly failures: readonly { readonly file: string; readonly name: string; readonly says: string }[];
+}
+
+export function readReport(xml: string): Report {
+  const cases = [...xml.matchAll(/<testcase ([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)].map((match) => ({
+    name: attribute(match[1]!, "name"),
+    file: attribute(match[1]!, "file"),
+    inside: match[3] ?? "",
+  }));
+  const failed = cases.filter((one) => /<(failure|error)\b/.test(one.inside));
+  const skipped = cases.filter((one) => one.inside.includes("<skipped"));
+  return {
+    passed: cases.length - failed.length - skipped.length,
+    failed: failed.length,
+    skipped: skipped.length,
+    files: [...new Set([...xml.matchAll(/<testsuite ([^>]*)>/g)].map((match) => attribute(match[1]!, "file")))],
+    failures: failed.map((one) => ({ file: one.file, name: one.name, says: says(one.inside) })),
+  };
+}
+
+function says(inside: string): string {
+  const body = /<(?:failure|error)\b[^>]*>([\s\S]*?)<\/(?:failure|error)>/.exec(inside)?.[1];
+  return plain(body ?? attribute(inside, "message")).trim();
+}
+
+function attribute(tag: string, name: string): string {
+  return plain(new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1] ?? "");
+}
+
+function plain(text: string): string {
+  const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(?:#(\d+)|(\w+));/g, (whole, code, name) =>
+    code ? String.fromCodePoint(Number(code)) : (named[name] ?? whole),
+  );
+}

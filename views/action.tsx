@@ -1,0 +1,160 @@
+/** An action: a card in the transcript, a page of its own, the list of them. It draws what the fold says, and no more. */
+import type { Action } from "../src/power/action.ts";
+import { Output, plain } from "./plain.tsx";
+import { Sheet } from "./sheet.tsx";
+import { Ago, Clock, durationWords, utcWords } from "./time.tsx";
+
+const TAIL_LINES = 6;
+
+export function ActionItem({ action, now }: { action: Action; now: number }) {
+  return (
+    <li id={`a-${action.id}`} class={`card ${toneOf(action)}`}>
+      <p>
+        <b class="verb">{action.verb}</b> <Verdict action={action} now={now} />
+        <small>
+          {plain(action.by)}, <Ago at={action.started_at} now={now} />
+          {" · "}
+          <a href={`/api/pve/actions/${action.id}`}>open</a>
+        </small>
+      </p>
+      {action.override && <p>lock overridden by name: {plain(action.override)}</p>}
+      {action.state === "running" ? <Tail text={action.stdout} /> : <Printed action={action} />}
+    </li>
+  );
+}
+
+/** The outcome in words; `unknown` says why and that it is being asked for. */
+function Verdict({ action, now }: { action: Action; now: number }) {
+  const why = action.why && `: ${plain(action.why)}`;
+  if (action.state === "running")
+    return (
+      <>
+        <b class="tag work">running</b> <Clock from={action.started_at} now={now} />
+        {action.outcome === "unknown" && ` outcome not known yet${why}`}
+      </>
+    );
+  const took = action.ended_at
+    ? ` in ${durationWords(Date.parse(action.ended_at) - Date.parse(action.started_at))}`
+    : "";
+  if (action.rejected)
+    return (
+      <>
+        <b class="tag strong">refused</b> nothing ran{why}
+      </>
+    );
+  switch (action.outcome) {
+    case "done":
+      return (
+        <>
+          <b class="tag good">done</b>
+          {took}
+          {why}
+        </>
+      );
+    case "failed":
+      return (
+        <>
+          <b class="tag strong">failed</b>
+          {took}
+          {why}
+        </>
+      );
+    default:
+      return (
+        <>
+          <b class="tag work">unknown</b>
+          {why || ": it ended without a verdict; ask with status"}
+        </>
+      );
+  }
+}
+
+function toneOf(action: Action): string {
+  if (action.state === "running") return "is-work";
+  return action.outcome === "done" ? "is-good" : action.outcome === "failed" ? "is-strong" : "is-work";
+}
+
+function Tail({ text }: { text: string }) {
+  const lines = text.replace(/\s+$/, "").split("\n").slice(-TAIL_LINES).join("\n");
+  return <Output name="tail" text={lines || "no output yet"} />;
+}
+
+const Printed = ({ action }: { action: Action }) =>
+  action.stdout.trim() || action.stderr.trim() ? (
+    <details>
+      <summary>
+        output · {lineCount(action.stdout)} lines{action.stderr.trim() && `, ${lineCount(action.stderr)} on stderr`}
+      </summary>
+      {action.stdout.trim() && <Output text={action.stdout} />}
+      {action.stderr.trim() && (
+        <>
+          <small>stderr</small>
+          <Output name="err" text={action.stderr} />
+        </>
+      )}
+    </details>
+  ) : (
+    <p class="soft">(no output)</p>
+  );
+
+const lineCount = (text: string) => (text.trim() ? text.replace(/\n+$/, "").split("\n").length : 0);
+
+export const ActionPage = ({ action, now, lab }: { action: Action; now: number; lab?: boolean }) => (
+  <Sheet title={`${action.verb} · ${action.target}`} lab={lab} refresh_s={action.state === "running" ? 5 : undefined}>
+    <h1>
+      {action.verb} on {action.target}
+    </h1>
+    <p class="lead">
+      <Verdict action={action} now={now} />
+    </p>
+    <dl class="facts">
+      <dt>started</dt>
+      <dd>
+        {utcWords(action.started_at, now)}, by {plain(action.by)}
+      </dd>
+      <dt>ended</dt>
+      <dd>{action.ended_at ? utcWords(action.ended_at, now) : "not yet"}</dd>
+      <dt>exit code</dt>
+      <dd>{action.exit_code ?? "none"}</dd>
+      <dt>action</dt>
+      <dd>
+        <code>{action.id}</code>
+      </dd>
+    </dl>
+    <h2>Output</h2>
+    {action.stdout.trim() ? <Output text={action.stdout} /> : <p class="soft">(no output)</p>}
+    {action.stderr.trim() && (
+      <>
+        <h2>stderr</h2>
+        <Output name="err" text={action.stderr} />
+      </>
+    )}
+    <p>
+      <a href={`/api/pve/actions/${action.id}`}>Reload</a>
+      {" · "}
+      <a href={`/api/pve/actions/${action.id}/forensics`}>Evidence</a>
+      {" · "}
+      <a href="/api/pve/actions">All actions</a>
+    </p>
+  </Sheet>
+);
+
+export const ActionsPage = ({ actions, now, lab }: { actions: readonly Action[]; now: number; lab?: boolean }) => (
+  <Sheet title="Actions" lab={lab}>
+    <h1>Actions</h1>
+    {actions.length === 0 && <p>No action has run yet.</p>}
+    <ul class="list">
+      {actions.map((action) => (
+        <li>
+          <a href={`/api/pve/actions/${action.id}`}>
+            {action.verb} on {action.target}
+          </a>{" "}
+          <Verdict action={action} now={now} />
+          <small>
+            {utcWords(action.started_at, now)}, by {plain(action.by)}
+          </small>
+        </li>
+      ))}
+    </ul>
+  </Sheet>
+);

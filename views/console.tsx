@@ -1,0 +1,72 @@
+/** The console's body: the link, what is true, power, presets, transcript, composer; in the order of their importance. */
+import type { Child } from "hono/jsx";
+import type { Session } from "../src/sessions/session.ts";
+import type { Target } from "../src/target/target.ts";
+import { Composer, type Turn } from "./composer.tsx";
+import { ConfirmDialog } from "./confirm.tsx";
+import type { RequestIds } from "./hx.tsx";
+import { PowerPanel, type PowerPanelProps } from "./power.tsx";
+import { type Preset, Presets } from "./presets.tsx";
+import { NewSession } from "./sessions.tsx";
+import { StatePanel } from "./state.tsx";
+import { utcWords } from "./time.tsx";
+import { Transcript } from "./transcript.tsx";
+
+export interface ConsoleProps extends PowerPanelProps {
+  readonly target: Target;
+  readonly session: Pick<Session, "session_id" | "title">;
+  readonly turn: Pick<Turn, "running" | "startedAt" | "by">;
+  readonly presets: readonly Preset[];
+  readonly requestIds: RequestIds;
+  /** The items of the tail, oldest first: EntryItem, ActionItem, CheckItem. */
+  readonly items: readonly Child[];
+  /** The seq that the page was drawn at; the stream attaches after it. */
+  readonly after: number;
+  /** The oldest seq shown when there is more before it; null when this is all. */
+  readonly earlier?: number | null;
+  /** The heartbeat's period. */
+  readonly heartbeat_ms: number;
+  /** The lab's fault panel. */
+  readonly faults?: Child;
+  readonly now: number;
+}
+
+export function Console(props: ConsoleProps) {
+  const { target, session, turn, presets, requestIds, items, after, earlier, heartbeat_ms, faults, now } = props;
+  const id = session.session_id;
+  return (
+    <body data-now={now}>
+      <header>
+        <h1>{target.name}</h1>
+        {target.lab && <b class="tag">LAB</b>}
+        <p id="link" role="status" aria-label="Link">
+          as of {utcWords(now)}
+        </p>
+        <noscript>
+          <p>
+            no live link <a href={`/sessions/${id}`}>Reload</a>
+          </p>
+        </noscript>
+        <section aria-label="Sessions">
+          <a class="button quiet" href="/sessions">
+            Sessions
+          </a>
+          <NewSession requestId={requestIds("session")} brief />
+        </section>
+      </header>
+      <main>
+        <div class="left">
+          <StatePanel state={props.state} now={now} seq={after} />
+          <PowerPanel {...props} seq={after} />
+          {faults}
+          <Presets presets={presets} sessionId={id} requestIds={requestIds} />
+        </div>
+        <div class="right">
+          <Transcript sessionId={id} items={items} after={after} earlier={earlier} heartbeat_ms={heartbeat_ms} />
+          <Composer sessionId={id} requestId={requestIds("prompt")} now={now} seq={after} {...turn} />
+        </div>
+      </main>
+      <ConfirmDialog />
+    </body>
+  );
+}

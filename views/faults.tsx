@@ -1,0 +1,66 @@
+/** The lab's fault panel: what is broken now, and a button for each thing that can be. Plain forms; htmx only saves the reload. */
+import type { Fault } from "../src/lab/world.ts";
+
+interface Shown {
+  readonly name: string;
+  readonly does: string;
+  readonly cure: string;
+}
+
+export const FAULTS_SHOWN: Readonly<Record<Fault, Shown>> = {
+  qemu_wedged: {
+    name: "QEMU wedged",
+    does: "QEMU answers, its disk does not move, the VM is silent",
+    cure: "cycle; a reset does not help",
+  },
+  disk_full: {
+    name: "Disk full",
+    does: "/ is at 100 % and a worker fails to write",
+    cure: "sudo rm /var/lib/app/export/orders-full.dump, or sudo journalctl --vacuum-size=200M",
+  },
+  out_of_memory: {
+    name: "Out of memory",
+    does: "memory and swap are full, 41 processes wait for the disk",
+    cure: "sudo pkill ugrep, or cycle",
+  },
+  service_dead: { name: "Dead service", does: "nginx has failed", cure: "sudo systemctl restart nginx" },
+  host_unreachable: {
+    name: "Host gone",
+    does: "neither the PVE host nor the VM can be reached",
+    cure: "none from here: that is the cold case",
+  },
+  none: { name: "Mend everything", does: "nothing is broken", cure: "" },
+};
+
+export const Faults = ({ fault }: { fault: Fault }) => {
+  const now = FAULTS_SHOWN[fault];
+  return (
+    <section class="panel faults" id="faults" aria-label="Faults">
+      <p>
+        {fault === "none" ? "Lab: nothing is broken. Break the simulated VM:" : `Lab: ${now.does}. Cure: ${now.cure}.`}
+      </p>
+      {(Object.keys(FAULTS_SHOWN) as Fault[]).map((name) => (
+        <form
+          key={name}
+          method="post"
+          action="/lab/fault"
+          hx-post="/lab/fault"
+          hx-target="#faults"
+          hx-swap="outerHTML"
+          hx-sync="this:drop"
+        >
+          <button
+            class="quiet"
+            type="submit"
+            name="fault"
+            value={name}
+            aria-pressed={name === fault ? "true" : "false"}
+            title={FAULTS_SHOWN[name].does}
+          >
+            {FAULTS_SHOWN[name].name}
+          </button>
+        </form>
+      ))}
+    </section>
+  );
+};

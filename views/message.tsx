@@ -1,0 +1,172 @@
+/**
+ * One entry of a session, or of its target, as one item of the transcript: used by the page, the answer and the stream alike. What belongs
+ * together (prose, a call and its result) joins by standing next to each other; that is the stylesheet's work.
+ */
+import type { SessionEntry } from "../src/sessions/event.ts";
+import type { TargetEntry } from "../src/target/event.ts";
+import { Output, Plain, plain } from "./plain.tsx";
+import { Ago, durationWords } from "./time.tsx";
+
+export function EntryItem({ entry, now }: { entry: SessionEntry | TargetEntry; now: number }) {
+  const id = `e${entry.seq}`;
+  switch (entry.kind) {
+    case "opened":
+    case "titled":
+    case "agent_started":
+    case "turn_ended":
+      return null;
+    case "prompted":
+      return (
+        <li id={id} class="user">
+          <small>
+            {plain(entry.body.by)}, <Ago at={entry.at} now={now} />
+          </small>
+          <p>
+            <Plain text={entry.body.text} />
+          </p>
+        </li>
+      );
+    case "said":
+      return (
+        <li id={id} class="said">
+          <Prose text={entry.body.text} />
+        </li>
+      );
+    case "called":
+      return <Called id={id} name={entry.body.name} input={entry.body.input} />;
+    case "returned":
+      return <Returned id={id} {...entry.body} />;
+    case "remarked":
+      return (
+        <li id={id} class="aside">
+          <Plain text={entry.body.text} />
+        </li>
+      );
+    case "concluded":
+      return (
+        <li id={id} class="aside">
+          {entry.body.is_error ? `ended with an error: ${plain(entry.body.result)} · ` : "finished · "}
+          {durationWords(entry.body.duration_ms)}
+          {entry.body.cost_usd !== null && ` · $${entry.body.cost_usd.toFixed(2)}`}
+        </li>
+      );
+    case "failed":
+      return (
+        <li id={id} class="broke">
+          <b class="tag strong">failed</b> <Plain text={entry.body.error} />
+        </li>
+      );
+    case "cancelled":
+      return (
+        <li id={id} class="broke">
+          <b class="tag">stopped</b> by {plain(entry.body.by)}
+          {entry.body.ended && `: ${plain(entry.body.ended)}`}
+        </li>
+      );
+    case "observed":
+      return (
+        <li id={id} class="aside">
+          {plain(entry.body.says)} <Ago at={entry.at} now={now} />
+        </li>
+      );
+    case "contacted":
+      return (
+        <li id={id} class="card is-work">
+          <b class="tag work">first contact</b> with {plain(entry.body.host)}: its {plain(entry.body.type)} key was
+          accepted. Compare it at that machine: <code>{plain(entry.body.fingerprint)}</code>
+        </li>
+      );
+    default:
+      return entry satisfies never;
+  }
+}
+
+const Called = ({ id, name, input }: { id: string; name: string; input: unknown }) => {
+  const { what, why } = inWords(input);
+  return (
+    <li id={id} class="call">
+      <b>{plain(name.replace(/^mcp__breakglass__/, ""))}</b> <code>{plain(what)}</code>
+      {why && <small>{plain(why)}</small>}
+    </li>
+  );
+};
+
+/** A short result stands open; a long one folds, with its size in view. */
+const SHORT_LINES = 4;
+
+function Returned({
+  id,
+  output,
+  is_error,
+  left_out,
+  duration_ms,
+}: { id: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
+  const lines = output.replace(/\s+$/, "").split("\n").length;
+  const verdict = (
+    <>
+      <b class={is_error ? "tag strong" : "ok"}>{is_error ? "failed" : "done"}</b> {durationWords(duration_ms)}
+    </>
+  );
+  if (!output.trim())
+    return (
+      <li id={id} class="ret">
+        {verdict} (no output)
+      </li>
+    );
+  const shown = (
+    <>
+      <Output text={output} />
+      {left_out > 0 && <small>{bytes(left_out)} between head and tail are not shown</small>}
+    </>
+  );
+  if (lines <= SHORT_LINES && left_out === 0)
+    return (
+      <li id={id} class="ret">
+        {verdict}
+        {shown}
+      </li>
+    );
+  return (
+    <li id={id} class="ret">
+      <details>
+        <summary>
+          {verdict} · {lines} lines
+        </summary>
+        {shown}
+      </details>
+    </li>
+  );
+}
+
+/** The command, or whatever else the tool was asked, on one line; and the reason the agent gave. */
+function inWords(input: unknown): { what: string; why: string } {
+  if (typeof input === "string") return { what: input, why: "" };
+  if (typeof input !== "object" || input === null) return { what: "", why: "" };
+  const { reason, ...rest } = input as Record<string, unknown>;
+  const main = ["command", "verb", "name"].find((key) => typeof rest[key] === "string");
+  const what = main ? String(rest[main]) : Object.keys(rest).length > 0 ? JSON.stringify(rest) : "";
+  return { what, why: typeof reason === "string" ? reason : "" };
+}
+
+/** Paragraphs, ``` blocks and `code`; everything else is text as it came. */
+function Prose({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(/^```[^\n]*\n?/m).map((part, i) => {
+        if (i % 2 === 1) return <Output text={part.replace(/\n$/, "")} />;
+        return part
+          .split(/\n{2,}/)
+          .filter((paragraph) => paragraph.trim() !== "")
+          .map((paragraph) => <p>{inline(paragraph.replace(/^\n|\n$/g, ""))}</p>);
+      })}
+    </>
+  );
+}
+
+const inline = (text: string) =>
+  text.split(/`([^`\n]+)`/).map((part, i) => (i % 2 === 1 ? <code>{plain(part)}</code> : plain(part)));
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} bytes`;
+  return count < 1e6 ? `${(count / 1000).toFixed(0)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,31 @@
+/** The console as a document. Everything that the first screen needs is in it; the one script comes after it, deferred. */
+import { Console, type ConsoleProps } from "./console.tsx";
+import { Meta } from "./sheet.tsx";
+
+/** Addresses, with the hash in their names where the server puts one. */
+export interface Assets {
+  readonly script: string;
+  readonly icon: string;
+  readonly touch_icon: string;
+  readonly manifest: string;
+}
+
+/** Older htmx swaps must not touch an opened <details>; no history of ours; a wait has a limit. */
+const HTMX =
+  '{"history":false,"includeIndicatorCSS":false,"defaultTimeout":20000,"morphIgnore":["data-htmx-powered","open"]}';
+
+export const Page = ({ assets, ...console }: ConsoleProps & { assets: Assets }) => (
+  <html lang="en">
+    <head>
+      <Meta title={console.target.name} />
+      <meta name="htmx-config" content={HTMX} />
+      <meta name="apple-mobile-web-app-capable" content="yes" />
+      <meta name="apple-mobile-web-app-status-bar-style" content="black" />
+      <link rel="manifest" href={assets.manifest} />
+      <link rel="icon" href={assets.icon} type="image/svg+xml" />
+      <link rel="apple-touch-icon" href={assets.touch_icon} />
+      <script src={assets.script} defer />
+    </head>
+    <Console {...console} />
+  </html>
+);

@@ -1,0 +1,44 @@
+/** What is true of the VM, large, with the age of it. Replaced as a whole (`#state`), by morphing. */
+import type { State, StateName } from "../src/target/state.ts";
+import { plain } from "./plain.tsx";
+import { Ago } from "./time.tsx";
+
+/** Beyond this, what was heard is shown as old. */
+export const STALE_MS = 5 * 60_000;
+
+export const STATE_WORDS: Readonly<Record<StateName, string>> = {
+  running: "running",
+  frozen: "frozen",
+  paused: "paused",
+  stopped: "stopped",
+  unreachable: "unreachable",
+  unknown: "not known",
+};
+
+export function StatePanel({ state, now, seq }: { state: State; now: number; seq?: number }) {
+  const stale = state.heard_at !== null && now - state.heard_at > STALE_MS;
+  const name = [`is-${state.is}`, state.leads && `leads-${state.leads}`, stale && "stale"].filter(Boolean).join(" ");
+  return (
+    <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq}>
+      <h2 aria-live="polite">{plain(state.says)}</h2>
+      <p class="because">
+        {state.because.map((fact) => `${plain(fact)} · `)}
+        {state.heard_at === null ? (
+          "nothing heard yet: ask with status"
+        ) : (
+          <span>
+            heard <Ago at={state.heard_at} now={now} />
+          </span>
+        )}
+        {state.since !== null && state.heard_at !== null && state.since < state.heard_at && (
+          <span class="since">
+            {" · so since "}
+            <Ago at={state.since} now={now} />
+          </span>
+        )}
+        <b class="old"> · old: ask again with status</b>
+      </p>
+      {state.advice && <p class="advice">{plain(state.advice)}</p>}
+    </section>
+  );
+}

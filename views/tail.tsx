@@ -1,0 +1,24 @@
+/**
+ * The transcript's tail for a browser without JavaScript, inside a frame: a document that a route streams in three parts,
+ * TailHead, then items as they come, then TailFoot after 20 to 30 s. It reloads itself after a clean end only; every time
+ * it starts again after the seq that the page around it was drawn at.
+ */
+import { Meta } from "./sheet.tsx";
+import { utcWords } from "./time.tsx";
+
+const LIST = '<ol id="transcript">';
+
+/** A string, because it is half a document. */
+export const TailHead = ({ refresh_s = 1 }: { refresh_s?: number } = {}): string =>
+  `<!doctype html><html lang="en"><head>${(
+    (
+      <>
+        <Meta title="Transcript" />
+        <meta http-equiv="refresh" content={String(refresh_s)} />
+        <base target="_top" />
+      </>
+    )
+  ).toString()}</head><body class="tail"><main aria-label="New in the transcript"><p class="aside">new since the page was drawn:</p>${LIST}`;
+
+export const TailFoot = ({ now }: { now: number }): string =>
+  `</ol>${(<p class="aside">as of {utcWords(now)}</p>).toString()}</main></body></html>`;
