@@ -37,16 +37,21 @@
     else dead();
   };
   lamp("", "connecting…");
+  on(list, "htmx:sse:before:connection", (e) => {
+    if (e.detail.connection.attempt > 0 && $("link").className === "live") lamp("", "reconnecting…");
+  });
   on(list, "htmx:sse:after:connection", (e) => {
     connection = e.detail.connection;
     heard = Date.now();
+    if (signedOut) clearNotice();
     signedOut = false;
     lamp("catching", "catching up");
   });
   on(list, "htmx:sse:before:message", () => {
     heard = Date.now();
   });
-  on(list, "caught-up", live);
+  // A heartbeat follows a replay only, so it says "live" as well where a caught-up was lost with its link.
+  on(list, "caught-up hb", live);
   on(list, "restarting", () => lamp("restarting", "restarting"));
   on(list, "htmx:sse:error", (e) => trouble(e.detail.status));
   // The first connect goes through htmx's core, which tells its failures by other names and comes back every 3 s.
@@ -101,7 +106,7 @@
     const lines = [`State: ${text("#state h2")} (${text("#state .because")})`];
     const isLive = $("link").className === "live";
     const held = !!document.querySelector("#running.held");
-    if (held) lines.unshift(`Held: ${text("#running")}.`);
+    if (held) lines.unshift(`Held: ${$("running").textContent}.`);
     if (!isLive) lines.unshift("The link is not live. This is sent now or not at all; it is never queued.");
     $("confirm-state").textContent = lines.join(" ");
     $("confirm-yes").hidden = held && isLive;
@@ -181,7 +186,7 @@
   on(prompt, "keydown", (e) => {
     if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
     e.preventDefault();
-    $("send")?.click();
+    $("turn-send")?.click();
   });
   on(composer, "htmx:after:request", (e) => {
     const { ctx } = e.detail;
@@ -220,7 +225,8 @@
     if (s < 3600) return `${Math.floor(s / 60)} min ago`;
     return s < 172800 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
   };
-  const clock = (s) => (s < 3600 ? "" : `${Math.floor(s / 3600)}:`) + `${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+  const hours = (s) => (s < 3600 ? "" : `${Math.floor(s / 3600)}:`);
+  const clock = (s) => `${hours(s)}${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
   const tick = () => {
     watch();
     if (noticeEnds && Date.now() > noticeEnds) {

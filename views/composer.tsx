@@ -42,7 +42,7 @@ export function TurnSlot({ sessionId, running, startedAt, by, now, seq }: Turn) 
   if (!running)
     return (
       <div id="turn" data-seq={seq}>
-        <button type="submit" id="send">
+        <button type="submit" id="turn-send">
           Send
         </button>
       </div>
@@ -57,7 +57,7 @@ export function TurnSlot({ sessionId, running, startedAt, by, now, seq }: Turn) 
       {/* w3m and lynx ignore formaction: there it arrives at the prompt's address, told apart by `stop`. */}
       <button
         type="submit"
-        id="stop"
+        id="turn-stop"
         name="stop"
         value="1"
         formaction={cancel}

@@ -32,7 +32,8 @@ export const FAULTS_SHOWN: Readonly<Record<Fault, Shown>> = {
   none: { name: "Mend everything", does: "nothing is broken", cure: "" },
 };
 
-export const Faults = ({ fault }: { fault: Fault }) => {
+/** `requestId` proves our own page where a text browser sends no header that does. */
+export const Faults = ({ fault, requestId }: { fault: Fault; requestId?: string }) => {
   const now = FAULTS_SHOWN[fault];
   return (
     <section class="panel faults" id="faults" aria-label="Faults">
@@ -49,11 +50,11 @@ export const Faults = ({ fault }: { fault: Fault }) => {
           hx-swap="outerHTML"
           hx-sync="this:drop"
         >
+          <input type="hidden" name="fault" value={name} />
+          {requestId && <input type="hidden" name="request_id" value={requestId} />}
           <button
             class="quiet"
             type="submit"
-            name="fault"
-            value={name}
             aria-pressed={name === fault ? "true" : "false"}
             title={FAULTS_SHOWN[name].does}
           >

@@ -53,9 +53,9 @@ export function Plain({ text }: { text: string }) {
 // Red is for power actions and a dead link; what a machine prints in red or yellow is amber here.
 const COLOURS = ["", "ew", "eg", "ew", "el", "el", "el", ""];
 
-/** A `<pre>` of output. The parser drops a newline right behind the tag, so the text's own first one is doubled. */
+/** A `<pre>` of output; one that may scroll can be reached by keyboard. The parser drops a newline right behind the tag, so the text's own first one is doubled. */
 export const Output = ({ text, name }: { text: string; name?: string }) => (
-  <pre class={name}>
+  <pre class={name} tabindex={text.length > 600 || text.split("\n", 9).length > 8 ? 0 : undefined}>
     {/^\r?\n/.test(text) ? "\n" : ""}
     <Plain text={text} />
   </pre>

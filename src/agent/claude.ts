@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Child, startChild } from "../child.ts";
 import type { Ending } from "../outcome.ts";
 import type { Agent, AgentEvent, AgentTurn, TurnInput } from "../sessions/agent.ts";
@@ -54,7 +54,14 @@ const PATIENCE: Patience = { after_result: 5000, interrupt: 2000, signal: 1000 }
 const SILENCE_MS = 180_000;
 const STDERR_KEPT = 4000;
 
-export function claudeAgent(deps: ClaudeDeps): Agent {
+export function claudeAgent(given: ClaudeDeps): Agent {
+  // The CLI runs in a folder of its own: a path relative to ours would lead it elsewhere.
+  const deps = {
+    ...given,
+    sessions_dir: resolve(given.sessions_dir),
+    config_dir: resolve(given.config_dir),
+    run_dir: resolve(given.run_dir),
+  };
   return {
     name: "claude",
     start: (input) => new ClaudeTurn(deps, input),
@@ -70,7 +77,7 @@ export async function sweepOrphans(deps: Pick<ClaudeDeps, "mark" | "run_dir">): 
 
 /** A mark made of the data directory: a restarted server has the same one, another server another. */
 export function markOf(data_dir: string): string {
-  return new Bun.CryptoHasher("sha256").update(data_dir).digest("hex").slice(0, 12);
+  return new Bun.CryptoHasher("sha256").update(resolve(data_dir)).digest("hex").slice(0, 12);
 }
 
 class ClaudeTurn implements AgentTurn {

@@ -15,7 +15,7 @@ export interface CheckRun {
 }
 
 export function checkFrom(entries: readonly CheckEntry[]): CheckRun | null {
-  let run: CheckRun | null = null;
+  let run = null as CheckRun | null;
   for (const e of entries) {
     if (e.kind === "check_started")
       run = {
@@ -28,7 +28,7 @@ export function checkFrom(entries: readonly CheckEntry[]): CheckRun | null {
         findings: [],
         readings: [],
       };
-    else if (run)
+    else if (run !== null)
       run = {
         ...run,
         state: "ended",

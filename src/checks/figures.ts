@@ -137,8 +137,15 @@ export function hungTasksIn(text: string): string[] {
   return lines(text).flatMap((line) => /task (\S+?):\d+ blocked for more than/.exec(line)?.[1] ?? []);
 }
 
+/** A size in GiB as people say it: 10, 9.4, 0. */
 export function gb(size: number): string {
-  return size >= 9.95 ? `${Number(size.toFixed(1))}` : size.toFixed(1);
+  if (size < 0.05) return "0";
+  return size.toFixed(1).replace(/^(\d\d+)\.0$/, "$1");
+}
+
+/** So much of so much: 13.9/14.0. */
+export function gbOf(part: number, whole: number): string {
+  return `${part.toFixed(1)}/${whole.toFixed(1)} GB`;
 }
 
 /** A line as evidence: printable, and not longer than a sentence can bear. */

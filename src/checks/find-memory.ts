@@ -3,6 +3,7 @@ import {
   consumersIn,
   cpusIn,
   gb,
+  gbOf,
   hungTasksIn,
   loadIn,
   memoryIn,
@@ -24,14 +25,15 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
   const largest = consumersIn(textOf(readings, "largest"))[0];
   const pressure = pressureIn(textOf(readings, "pressure_memory"));
   const pressureIo = pressureIn(textOf(readings, "pressure_io"));
-  const kernel = `${textOf(readings, "kernel")}\n${textOf(readings, "journal")}`;
+  // The journal keeps the kernel's lines, too: the same kill is not two.
+  const logs = [textOf(readings, "kernel"), textOf(readings, "journal")];
 
   const swapped = memory !== null && memory.swap_total > 0 ? memory.swap_used / memory.swap_total : 0;
   const left = memory === null || memory.available === null ? null : memory.available / memory.total;
   const crowded = load !== null && cpus !== null && load > 1.5 * cpus;
   const waiting = stuck.length >= MANY_STUCK || (pressure ?? 0) >= 20;
   const evidence = [
-    ...(memory && memory.swap_total > 0 && swapped >= 0.5 ? [`swap ${gb(memory.swap_used)}/${gb(memory.swap_total)} GB full`] : []),
+    ...(memory && memory.swap_total > 0 && swapped >= 0.5 ? [`swap ${gbOf(memory.swap_used, memory.swap_total)} full`] : []),
     ...(memory && (left ?? 1) < 0.15 ? [`${gb(memory.available ?? 0)} of ${gb(memory.total)} GB memory left`] : []),
     ...(load !== null && cpus !== null && crowded ? [`load ${load >= 10 ? Math.round(load) : load} on ${cpus} CPUs`] : []),
     ...(stuck.length >= MANY_STUCK ? [`${stuck.length} processes in D state`] : []),
@@ -62,7 +64,7 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
   else if (found.length === 0 && crowded)
     found.push({ level: "warn", says: upper(`load ${Math.round(load!)} on ${cpus} CPUs, with memory to spare.`), next: "See who computes: top." });
 
-  const kills = oomKillsIn(kernel);
+  const kills = logs.map(oomKillsIn).reduce((a, b) => (b.length > a.length ? b : a));
   if (kills.length > 0) {
     const last = kills.at(-1)!;
     found.push({
@@ -71,14 +73,14 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
       next: "See that what it belonged to runs again: the check “Services”.",
     });
   }
-  const hung = hungTasksIn(kernel);
+  const hung = hungTasksIn(logs[0]!);
   if (hung.length > 0)
     found.push({ level: "warn", says: `The kernel says that tasks hung for more than two minutes: ${most(hung)}.`, next: "" });
 
   if (memory && !found.some((f) => f.level === "bad"))
     found.push({
       level: "fine",
-      says: `Memory: ${gb(memory.used)} of ${gb(memory.total)} GB used${memory.swap_total > 0 ? `, swap ${gb(memory.swap_used)}/${gb(memory.swap_total)} GB` : ", no swap"}${load === null ? "" : `, load ${load}${cpus === null ? "" : ` on ${cpus} CPUs`}`}${largest ? `, largest ${largest.name} (${gb(largest.size)} GB)` : ""}.`,
+      says: `Memory: ${gb(memory.used)} of ${gb(memory.total)} GB used${memory.swap_total > 0 ? `, swap ${gbOf(memory.swap_used, memory.swap_total)}` : ", no swap"}${load === null ? "" : `, load ${load}${cpus === null ? "" : ` on ${cpus} CPUs`}`}${largest ? `, largest ${largest.name} (${gb(largest.size)} GB)` : ""}.`,
       next: "",
     });
   return found;

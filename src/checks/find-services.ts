@@ -1,5 +1,5 @@
 /** Services: which units failed or wait, why each did, and what would bring it back. Pure. */
-import { brief, memoryIn, mountsIn, textOf, unitsIn } from "./figures.ts";
+import { brief, mountsIn, textOf, unitsIn } from "./figures.ts";
 import type { Finding, Reading } from "./finding.ts";
 
 export function serviceFindings(readings: readonly Reading[]): Finding[] {
@@ -42,7 +42,6 @@ export function serviceFindings(readings: readonly Reading[]): Finding[] {
     found.push({ level: "warn", says: "systemd has jobs that wait for others.", next: "systemctl list-jobs shows which job holds them." });
   if (failed.length === 0 && restarting.length === 0 && read?.exit_code === 0)
     found.push({ level: "fine", says: "Services: no failed units.", next: "" });
-  if (memoryIn(textOf(readings, "memory")) === null && full === undefined && found.length === 0) return found;
   return found;
 }
 

@@ -47,19 +47,19 @@ async function askVm(check: Check, tools: CheckTools, heard?: (reading: Reading)
   if (check.reads.length === 0) return [];
   const mark = `bg-${crypto.randomUUID()}`;
   const sections = new Sections(check.reads, mark, heard);
-  let complaint = "";
+  const complaints: string[] = [];
   let ending: Ending;
   try {
     ending = await tools.vm(commandFor(check.reads, mark), longest_ms(check.reads), ({ from, text }) => {
       if (from === "stdout") sections.line(text);
-      else if (text.trim() !== "") complaint = text.trim();
+      else if (text.trim() !== "" && complaints.length < 20) complaints.push(text.trim());
     });
   } catch (error) {
     ending = { is: "not_started", why: error instanceof Error ? error.message : String(error) };
   }
-  const because = complaint === "" ? endingInWords(ending) : complaint;
+  const because = complaints.length === 0 ? endingInWords(ending) : complaints.slice(-3).join("; ");
   if (!sections.began) {
-    const reading = { key: "vm", command: "ssh", output: complaint, exit_code: null, why: because };
+    const reading = { key: "vm", command: "ssh", output: complaints.join("\n"), exit_code: null, why: because };
     heard?.(reading);
     return [reading];
   }

@@ -58,8 +58,8 @@ export class Sections {
       this.leave(HUNG);
       const read = this.reads.find((one) => one.key === key);
       if (read) this.open = { read, lines: [], size: 0, over: 0 };
-    } else if (what === "end" && this.open?.read.key === key) {
-      const exit = Number(code);
+    } else if (what === "end" && this.open !== null && this.open.read.key === key) {
+      const exit = code === undefined || code === "" ? Number.NaN : Number(code);
       const { limit_s } = this.open.read;
       // timeout(1): 124 when it ended the command, 137 when it had to kill it.
       if (exit === 124 || exit === 137) this.leave(`it was ended after its limit of ${limit_s} s`);

@@ -19,7 +19,7 @@ const SINGLE = "devvm";
 
 export const LAB_TARGET: Target = {
   id: SINGLE,
-  name: "devvm (lab)",
+  name: "devvm",
   vmid: DEFAULT.vmid,
   vm: { host: "devvm.lab", user: DEFAULT.vm_user, port: DEFAULT.port },
   pve: { host: "pve.lab", user: DEFAULT.pve_user, port: DEFAULT.port },

@@ -1,17 +1,15 @@
 /** What the simulated QEMU's human monitor answers (HMP, as `qm monitor` shows it). Pure. */
 import { counters, type World } from "./world.ts";
 
-export function hmpSession(world: World, now: number, stdin: string): string {
-  const lines = [`Entering QEMU Monitor for VM ${world.vmid} - type 'help' for help`];
-  for (const typed of stdin.split("\n")) {
-    const command = typed.trim();
-    if (command === "") continue;
-    lines.push(`qm> ${command}`);
-    if (command === "quit" || command === "q") break;
-    const said = hmp(world, now, command);
-    if (said !== "") lines.push(said);
-  }
-  return `${lines.join("\n")}\n`;
+export const hmpWelcome = (world: World): string =>
+  `Entering QEMU Monitor for VM ${world.vmid} - type 'help' for help\n`;
+
+/** One typed line and what comes back; nothing for an empty line. */
+export function hmpTurn(world: World, now: number, typed: string): string {
+  const command = typed.trim();
+  if (command === "") return "";
+  const said = hmp(world, now, command);
+  return `qm> ${command}\n${said === "" ? "" : `${said}\n`}`;
 }
 
 export function hmp(world: World, now: number, command: string): string {
@@ -51,6 +49,9 @@ export function hmp(world: World, now: number, command: string): string {
       return "kvm support: enabled";
     case "info uuid":
       return "5f4dcc3b-5aa7-65d6-1d83-27deb882cf99";
+    case "quit":
+    case "q":
+      return "";
     default:
       return `unknown command: '${command.split(" ")[0]}'`;
   }

@@ -50,6 +50,8 @@ export async function openLab(place: LabPlace): Promise<Lab> {
   };
   touch();
   writePrograms(dir);
+  // The host's list of running tasks: there, and empty.
+  writeFileSync(`${dir}/tasks`, "");
   if (isUnusable(dir, place.vmid)) writeWorld(dir, newWorld({ ...place, name: "devvm" }));
   changeWorld(dir, (world) => powerUp(dir, { ...world, idle_s: place.idle_s ?? 600 }));
   // A console that nobody looks at is still there.

@@ -2,20 +2,19 @@
  * `qm` of the simulated PVE host: the sub-commands that the host script and an operator use, on the lab's one VM. Started once
  * per call, so it imports little. argv: the lab's folder, then what `qm` was given.
  */
-import { readFileSync } from "node:fs";
-import { hmpSession } from "./hmp.ts";
+import { hmpTurn, hmpWelcome } from "./hmp.ts";
 import { qemuArgs, qemuPid, startQemu, stopQemu } from "./qemu.ts";
 import * as qm from "./qm-answers.ts";
 import { afterReset, afterStart, afterStop, asFound, type World } from "./world.ts";
 import { changeWorld, readWorld } from "./world-file.ts";
 
 const [dir = "", verb = "", ...words] = process.argv.slice(2);
-const said = answer();
+const said = await answer();
 if (said.stdout) process.stdout.write(said.stdout);
 if (said.stderr) process.stderr.write(said.stderr);
 process.exitCode = said.code;
 
-function answer(): qm.Said {
+async function answer(): Promise<qm.Said> {
   const now = Date.now();
   const world = found();
   if (verb === "list") return qm.list(world);
@@ -34,9 +33,7 @@ function answer(): qm.Said {
     case "showcmd":
       return { code: 0, stdout: `/usr/bin/kvm ${qemuArgs(dir, world).join(" ")}\n` };
     case "monitor":
-      return world.power === "running"
-        ? { code: 0, stdout: hmpSession(world, now, readFileSync(0, "utf8")) }
-        : qm.notRunning(world);
+      return world.power === "running" ? monitor(world) : qm.notRunning(world);
     case "agent":
     case "guest":
       return words.includes("ping")
@@ -59,6 +56,13 @@ function answer(): qm.Said {
     default:
       return { code: 255, stderr: `ERROR: unknown command 'qm ${verb}'\n` };
   }
+}
+
+/** Each line is answered when it comes: whoever asks twice, two seconds apart, wants two moments. */
+async function monitor(world: World): Promise<qm.Said> {
+  process.stdout.write(hmpWelcome(world));
+  for await (const typed of console) process.stdout.write(hmpTurn(readWorld(dir), Date.now(), typed));
+  return { code: 0 };
 }
 
 /** A silent agent costs the asker a moment, as on a real host. */

@@ -6,14 +6,19 @@ import { refuse } from "../refusal.ts";
 import type { Lab } from "./lab.ts";
 import { FAULTS, type Fault } from "./world.ts";
 
-export function labRoutes(lab: Pick<Lab, "breakIt" | "fault">): Hono {
+export interface LabDeps {
+  /** A fresh request id for the panel's forms, signed for this caller. */
+  readonly requestId?: (c: Context) => string;
+}
+
+export function labRoutes(lab: Pick<Lab, "breakIt" | "fault">, deps: LabDeps = {}): Hono {
   const routes = new Hono();
   routes.post("/lab/fault", async (c) => {
     const fault = lab.breakIt(faultNamed(await askedFor(c)));
     return answer(c, {
       json: { fault },
       text: () => `The lab's fault is now: ${fault}\n`,
-      fragment: () => <Faults fault={fault} />,
+      fragment: () => <Faults fault={fault} requestId={deps.requestId?.(c)} />,
       page: { seeOther: "/" },
     });
   });

@@ -19,3 +19,16 @@ export interface State {
   /** When this state was first seen, ms since the epoch. */
   readonly since: number | null;
 }
+
+export interface Reading {
+  readonly at: number;
+  readonly status: { readonly exit_code: number | null; readonly stdout: string } | null;
+  readonly why_not: string;
+  readonly knock: { readonly answered: boolean; readonly took_ms: number; readonly why: string } | null;
+}
+
+export function stateFrom(readings: readonly Reading[], _now: number): State {
+  const last = readings.at(-1);
+  const is: StateName = !last ? "unknown" : !last.status ? "unreachable" : /^status: stopped/m.test(last.status.stdout) ? "stopped" : last.knock?.answered ? "running" : "frozen";
+  return { is, says: `It is ${is}.`, because: [], advice: "", leads: null, heard_at: last?.at ?? null, since: last?.at ?? null };
+}

@@ -1,7 +1,8 @@
 /** The agent's process in all its odd endings, with an executable in the place of the CLI. */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { sweepOrphans } from "../../src/agent/claude.ts";
 import { MARKER } from "../../src/agent/environment.ts";
 import { toolServer } from "../../src/agent/tools.ts";
@@ -76,6 +77,19 @@ test("the child sees the allow-list, its own folder and its marker, nothing else
   expect(env.ANTHROPIC_API_KEY).toBe("key");
   expect(env[MARKER]).toStartWith(`${b.mark}.`);
   expect(cwd).toEndWith(join("sessions", "s1"));
+});
+
+test("folders named relative to the server's are the same ones for the child", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "breakglass-relative-"));
+  try {
+    const here = relative(process.cwd(), dir);
+    const more = { sessions_dir: join(here, "s"), config_dir: join(here, "c"), run_dir: join(here, "r") };
+    const { env, mcp } = await report(start("reports", more), "x");
+    expect(env.CLAUDE_CONFIG_DIR).toBe(join(dir, "c"));
+    expect(mcp).toContain("Bearer ");
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test("no program: a sentence, at once, with the way out", async () => {

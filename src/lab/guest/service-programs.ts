@@ -15,7 +15,8 @@ const systemctl: Program = async (run) => {
   switch (verb) {
     case "list-units":
     case "list-unit-files": {
-      const only = has("failed") || value("state") === "failed" ? units.filter((u) => u.state === "failed") : units;
+      const state = has("failed") ? "failed" : value("state");
+      const only = state === null ? units : units.filter((u) => u.state === state || u.sub === state);
       const rows = only.map((u) => `${u.state === "failed" ? "● " : "  "}${u.name.padEnd(26)} loaded ${u.state.padEnd(6)} ${u.sub.padEnd(7)} ${u.about}`);
       if (!has("no-legend")) run.out(`  UNIT                       LOAD   ACTIVE SUB     DESCRIPTION\n`);
       if (rows.length > 0) run.out(`${has("plain") ? rows.map((r) => r.slice(2)).join("\n") : rows.join("\n")}\n`);

@@ -99,13 +99,15 @@ class Interpreter {
           let piped = "";
           const isLast = i === node.parts.length - 1;
           const out = isLast ? outer.out : (text: string) => void (piped += text);
-          code = await this.node(part, { ...outer, stdin, out }, isLast && node.parts.length === 1 ? vars : new Map(vars));
+          code = await this.apart(() => this.node(part, { ...outer, stdin, out }, new Map(vars)));
           stdin = piped;
         }
         return node.not ? (code === 0 ? 1 : 0) : code;
       }
       case "group":
-        return this.within(node.redirects, outer, vars, (place) => this.node(node.body, place, vars));
+        return this.within(node.redirects, outer, vars, (place) =>
+          node.apart ? this.apart(() => this.node(node.body, place, new Map(vars))) : this.node(node.body, place, vars),
+        );
       case "if":
         return this.within(node.redirects, outer, vars, async (place) => {
           for (const arm of node.arms)
@@ -150,6 +152,16 @@ class Interpreter {
         return this.simple(node, outer, vars);
       default:
         return node satisfies never;
+    }
+  }
+
+  /** A subshell: what leaves it leaves only it. */
+  private async apart(run: () => Promise<number>): Promise<number> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof Leave && error.how !== "timeout") return error.code;
+      throw error;
     }
   }
 

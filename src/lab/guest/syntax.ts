@@ -19,7 +19,7 @@ export type Node =
   | { is: "simple"; assigns: { name: string; value: Word }[]; words: Word[]; redirects: Redirect[] }
   | { is: "pipe"; parts: Node[]; not: boolean }
   | { is: "list"; items: { node: Node; after: "always" | "and" | "or" }[] }
-  | { is: "group"; body: Node; redirects: Redirect[] }
+  | { is: "group"; body: Node; apart: boolean; redirects: Redirect[] }
   | { is: "if"; arms: { test: Node; body: Node }[]; otherwise: Node | null; redirects: Redirect[] }
   | { is: "loop"; test: Node; until: boolean; body: Node; redirects: Redirect[] }
   | { is: "for"; name: string; words: Word[] | null; body: Node; redirects: Redirect[] }
@@ -124,14 +124,14 @@ export function parse(script: string): Node {
       const body = list();
       if (!isOp(")")) return fail();
       at++;
-      return { is: "group", body, redirects: redirects() };
+      return { is: "group", body, apart: true, redirects: redirects() };
     }
     switch (reserved()) {
       case "{": {
         at++;
         const body = list("}");
         expect("}");
-        return { is: "group", body, redirects: redirects() };
+        return { is: "group", body, apart: false, redirects: redirects() };
       }
       case "if": {
         at++;
