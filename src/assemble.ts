@@ -4,13 +4,13 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Faults } from "../views/faults.tsx";
 import type { Access } from "./access/access.ts";
 import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
 import { readDefinition } from "./agent/definition.ts";
 import { agentTools } from "./agent/doors.ts";
 import { scriptedAgent } from "./agent/scripted.ts";
 import { toolServer } from "./agent/tools.ts";
-import { Faults } from "../views/faults.tsx";
 import type { AppParts } from "./app.ts";
 import { Checks, type CheckTools, endCutChecks } from "./checks/in-session.ts";
 import { startChild } from "./child.ts";
@@ -50,11 +50,14 @@ export async function openConsole(config: Config, access: Access, assets: Assets
   const data = (name: string) => join(config.data_dir, name);
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
   const log = new SqliteLog(data("breakglass.db"));
-  if (log.moved_aside) console.error(`breakglass: the log could not be read; it was moved to ${log.moved_aside}, and a new one begins`);
+  if (log.moved_aside)
+    console.error(`breakglass: the log could not be read; it was moved to ${log.moved_aside}, and a new one begins`);
   const newId = () => crypto.randomUUID();
 
   const lab = config.lab ? await openLab({ dir: data("world"), vmid: config.targets[0].vmid, seed: 1 }) : null;
-  const keys = lab ? null : await openKeychain(config.key_path, process.env.PATH ?? "/usr/bin:/bin", process.env.HOME ?? "/");
+  const keys = lab
+    ? null
+    : await openKeychain(config.key_path, process.env.PATH ?? "/usr/bin:/bin", process.env.HOME ?? "/");
   const env = keys?.env ?? { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8" };
   const ssh: Ssh = lab?.ssh ?? realSsh(config, data("known_hosts"), keys !== null && config.key_path !== null);
   const { targets } = config;
@@ -76,7 +79,12 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     stirred: (target) => watchOf(target).stir(),
   });
 
-  const vmSpawn = (target: Target, command: string) => ({ argv: sshArgv(ssh, target.vm, command), env: { ...env } });
+  const mark = markOf(config.data_dir);
+  // Marked, so that the next console ends what a killed one left of reads and repairs. A verb's ssh never carries it.
+  const vmSpawn = (target: Target, command: string) => ({
+    argv: sshArgv(ssh, target.vm, command),
+    env: { ...env, BREAKGLASS_TURN: `${mark}.vm` },
+  });
   const toolsFor = (target: Target): CheckTools => ({
     vm: (command, limit_ms, heard) => startChild({ ...vmSpawn(target, command), limit_ms }, heard).ended,
     host: async (verb) => {
@@ -105,7 +113,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     checks,
   });
   const toolsServed = toolServer(tools);
-  const place = { mark: markOf(config.data_dir), run_dir: data("turns") };
+  const place = { mark, run_dir: data("turns") };
   const scripted = config.lab && config.lab_agent === "scripted";
   const agent: Agent = scripted
     ? scriptedAgent(tools)
@@ -129,9 +137,14 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     whisper: (session, words) => live.whisper(session, whispered.partial(words)),
   });
 
-  const live = new Live(log, (session) => drawFor(session, log, Date.now), config.sse_keepalive_ms, (clients) => {
-    if (clients > 0) for (const watch of watches.values()) watch.attended();
-  });
+  const live = new Live(
+    log,
+    (session) => drawFor(session, log, Date.now),
+    config.sse_keepalive_ms,
+    (clients) => {
+      if (clients > 0) for (const watch of watches.values()) watch.attended();
+    },
+  );
   for (const target of targets)
     watches.set(
       target.id,
@@ -178,7 +191,8 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       sessions: { log, live, sessions, turns, requestIds: access.ids, targets },
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel },
       checks: { checks, sessions, targets, requestIds: access.ids },
-      lab: lab && labRoutes({ ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) }),
+      lab:
+        lab && labRoutes({ ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) }),
       newId,
     },
     begin: async () => {

@@ -164,7 +164,8 @@ export function startToFiles(spawn: ToFiles): Pick<Child, "pid" | "ended" | "sig
     yieldToTheKernel(child.pid);
     child.unref();
     const ended = child.exited.then(
-      (code): Ending => (child.signalCode ? { is: "signalled", signal: String(child.signalCode) } : { is: "exited", code }),
+      (code): Ending =>
+        child.signalCode ? { is: "signalled", signal: String(child.signalCode) } : { is: "exited", code },
     );
     return { pid: child.pid, ended, signal: (name) => killGroup(child.pid, name) };
   } catch (error) {

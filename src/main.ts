@@ -3,9 +3,9 @@ import { mkdirSync } from "node:fs";
 import type { Context } from "hono";
 import { openAccess } from "./access/access.ts";
 import { createApp } from "./app.ts";
+import { openConsole } from "./assemble.ts";
 import { BadSetting, type Config, onPort, readConfig } from "./config.ts";
 import { readAssets } from "./console/assets.ts";
-import { openConsole } from "./assemble.ts";
 import { KeyTrouble } from "./target/keychain.ts";
 
 /** Streams end by themselves; this is for whatever does not. SAFETY.md: out within 10 s. */
@@ -66,7 +66,9 @@ function serveOrExit() {
     });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    exitWith(`PORT ${config.port} on HOST ${config.host} can't be taken (${why}); stop what holds it, or set another PORT.`);
+    exitWith(
+      `PORT ${config.port} on HOST ${config.host} can't be taken (${why}); stop what holds it, or set another PORT.`,
+    );
   }
 }
 

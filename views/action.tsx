@@ -1,6 +1,6 @@
 /** An action: a card in the transcript, a page of its own, the list of them. It draws what the fold says, and no more. */
 import type { Action } from "../src/power/action.ts";
-import { Output, plain } from "./plain.tsx";
+import { Excerpt, Output, plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
 import { Ago, Clock, durationWords, utcWords } from "./time.tsx";
 
@@ -74,6 +74,8 @@ function toneOf(action: Action): string {
   return action.outcome === "done" ? "is-good" : action.outcome === "failed" ? "is-strong" : "is-work";
 }
 
+const pageOf = (action: Action) => `/api/pve/actions/${action.id}`;
+
 function Tail({ text }: { text: string }) {
   const lines = text.replace(/\s+$/, "").split("\n").slice(-TAIL_LINES).join("\n");
   return <Output name="tail" text={lines || "no output yet"} />;
@@ -85,11 +87,11 @@ const Printed = ({ action }: { action: Action }) =>
       <summary>
         output · {lineCount(action.stdout)} lines{action.stderr.trim() && `, ${lineCount(action.stderr)} on stderr`}
       </summary>
-      {action.stdout.trim() && <Output text={action.stdout} />}
+      {action.stdout.trim() && <Excerpt text={action.stdout} whole={pageOf(action)} />}
       {action.stderr.trim() && (
         <>
           <small>stderr</small>
-          <Output name="err" text={action.stderr} />
+          <Excerpt name="err" text={action.stderr} whole={pageOf(action)} />
         </>
       )}
     </details>

@@ -1,7 +1,7 @@
 /** A run of a check as one item: under way, then its findings, large, with what was read folded under them. */
 import type { CheckEntry } from "../src/checks/event.ts";
 import type { Finding, Reading } from "../src/checks/finding.ts";
-import { Output, plain } from "./plain.tsx";
+import { Excerpt, plain } from "./plain.tsx";
 import { Ago, Clock, durationWords } from "./time.tsx";
 
 const LEVELS: Readonly<Record<Finding["level"], { word: string; tone: string }>> = {
@@ -16,10 +16,12 @@ export interface CheckItemProps {
   readonly now: number;
   /** The preset's name; the check's own without it. */
   readonly title?: string;
+  /** Where the whole of it is to be had. With it, outputs over 2 kB are shown by head and tail. */
+  readonly whole?: (seq: number) => string;
 }
 
 /** One id for both of its entries: `check_ended` takes the place of `check_started`. */
-export function CheckItem({ entry, now, title = entry.body.name }: CheckItemProps) {
+export function CheckItem({ entry, now, title = entry.body.name, whole }: CheckItemProps) {
   const id = `c-${entry.about}`;
   if (entry.kind === "check_started")
     return (
@@ -57,7 +59,7 @@ export function CheckItem({ entry, now, title = entry.body.name }: CheckItemProp
         <details>
           <summary>what was read · {readings.length} commands</summary>
           {readings.map((reading) => (
-            <Read reading={reading} />
+            <Read reading={reading} whole={whole?.(entry.seq)} />
           ))}
         </details>
       )}
@@ -65,7 +67,7 @@ export function CheckItem({ entry, now, title = entry.body.name }: CheckItemProp
   );
 }
 
-const Read = ({ reading }: { reading: Reading }) => (
+const Read = ({ reading, whole }: { reading: Reading; whole?: string }) => (
   <>
     <p class="read">
       <code>{plain(reading.command)}</code>
@@ -73,6 +75,6 @@ const Read = ({ reading }: { reading: Reading }) => (
         <small>{reading.exit_code === null ? plain(reading.why) : `exit code ${reading.exit_code}`}</small>
       )}
     </p>
-    {reading.output.trim() ? <Output text={reading.output} /> : <p class="soft">(no output)</p>}
+    {reading.output.trim() ? <Excerpt text={reading.output} whole={whole} /> : <p class="soft">(no output)</p>}
   </>
 );

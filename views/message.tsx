@@ -4,10 +4,17 @@
  */
 import type { SessionEntry } from "../src/sessions/event.ts";
 import type { TargetEntry } from "../src/target/event.ts";
-import { Output, Plain, plain } from "./plain.tsx";
+import { Excerpt, Output, Plain, plain } from "./plain.tsx";
 import { Ago, durationWords } from "./time.tsx";
 
-export function EntryItem({ entry, now }: { entry: SessionEntry | TargetEntry; now: number }) {
+export interface EntryItemProps {
+  readonly entry: SessionEntry | TargetEntry;
+  readonly now: number;
+  /** Where an entry's whole output is to be had. With it, outputs over 2 kB are shown by head and tail. */
+  readonly whole?: (seq: number) => string;
+}
+
+export function EntryItem({ entry, now, whole }: EntryItemProps) {
   const id = `e${entry.seq}`;
   switch (entry.kind) {
     case "opened":
@@ -35,7 +42,7 @@ export function EntryItem({ entry, now }: { entry: SessionEntry | TargetEntry; n
     case "called":
       return <Called id={id} name={entry.body.name} input={entry.body.input} />;
     case "returned":
-      return <Returned id={id} {...entry.body} />;
+      return <Returned id={id} whole={whole?.(entry.seq)} {...entry.body} />;
     case "remarked":
       return (
         <li id={id} class="aside">
@@ -100,7 +107,8 @@ function Returned({
   is_error,
   left_out,
   duration_ms,
-}: { id: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
+  whole,
+}: { id: string; whole?: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
   const lines = output.replace(/\s+$/, "").split("\n").length;
   const verdict = (
     <>
@@ -115,7 +123,7 @@ function Returned({
     );
   const shown = (
     <>
-      <Output text={output} />
+      <Excerpt text={output} whole={whole} />
       {left_out > 0 && <small>{bytes(left_out)} between head and tail are not shown</small>}
     </>
   );

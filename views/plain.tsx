@@ -61,9 +61,29 @@ export const Output = ({ text, name }: { text: string; name?: string }) => (
   </pre>
 );
 
+/** Beyond this an output is shown by its head and tail only, characters; a phone on a thin link pays for every one. */
+export const LONG = 2000;
+const HEAD = 500;
+const TAIL = 1000;
+
+/** An output that may be long: whole, or head and tail with the way to all of it. Without a way it is always whole. */
+export function Excerpt({ text, name, whole }: { text: string; name?: string; whole?: string }) {
+  if (!whole || text.length <= LONG) return <Output text={text} name={name} />;
+  const head = text.slice(0, text.lastIndexOf("\n", HEAD) + 1 || HEAD);
+  const tail = text.slice(text.indexOf("\n", text.length - TAIL) + 1 || text.length - TAIL);
+  return (
+    <>
+      <Output text={head} name={name} />
+      <p class="cut">
+        <a href={whole}>All of it</a>: {text.length - head.length - tail.length} more characters stand between these.
+      </p>
+      <Output text={tail} name={name} />
+    </>
+  );
+}
+
 function visible(text: string): string {
   return text
-    .replace(/\r\n?/g, "\n")
     .replace(/[\x00-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/\x7f/g, "\u2421")
     .replace(/[\x80-\x9f]/g, named)
@@ -71,4 +91,5 @@ function visible(text: string): string {
 }
 
 const named = (c: string) => `⟨U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}⟩`;
-const wellFormed = (text: string) => text.toWellFormed();
+/** Line ends first: a sequence between CR and LF must not make one of the two. */
+const wellFormed = (text: string) => text.toWellFormed().replace(/\r\n?/g, "\n");

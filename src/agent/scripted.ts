@@ -60,7 +60,10 @@ function startScripted(input: TurnInput, tools: Pick<AgentTools, "check">): Agen
     .then(() => (abort.signal.aborted ? undefined : work()))
     .catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
-      events.push({ is: "failed", error: `The scripted responder broke off: ${why}. The checks themselves still work.` });
+      events.push({
+        is: "failed",
+        error: `The scripted responder broke off: ${why}. The checks themselves still work.`,
+      });
     })
     .finally(() => events.close());
 
@@ -121,7 +124,11 @@ function saysSilent(findings: readonly Finding[]): boolean {
 }
 
 function notRun(name: CheckName, answer: ToolAnswer): Finding {
-  return { level: "unknown", says: `The check “${CHECKS[name].title}” did not run: ${answer.text.split("\n")[0]}`, next: "" };
+  return {
+    level: "unknown",
+    says: `The check “${CHECKS[name].title}” did not run: ${answer.text.split("\n")[0]}`,
+    next: "",
+  };
 }
 
 function inWords(names: readonly CheckName[], found: readonly Finding[]): string {
@@ -135,7 +142,9 @@ function inWords(names: readonly CheckName[], found: readonly Finding[]): string
     unread.length > 0 ? `Not known:\n${unread.map(line).join("\n")}` : "",
     fine.length > 0 ? `In order:\n${fine.map(line).join("\n")}` : "",
     bad.length === 0 && unread.length === 0 ? `Nothing wrong was found by ${titles(names)}.` : "",
-    next.length > 0 ? `What I would do next; it is yours to do:\n${next.map((step) => `- ${asStep(step)}`).join("\n")}` : "",
+    next.length > 0
+      ? `What I would do next; it is yours to do:\n${next.map((step) => `- ${asStep(step)}`).join("\n")}`
+      : "",
   ];
   return parts.filter(Boolean).join("\n\n");
 }

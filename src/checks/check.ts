@@ -80,7 +80,11 @@ export const CHECKS: Readonly<Record<CheckName, Check>> = {
       stuck,
       largest,
       read("kernel", 8, `${KERNEL} | grep -Ei "oom|out of memory|killed process|blocked for more" | tail -n 20`),
-      read("journal", 10, 'journalctl -b -q --no-pager -n 3000 | grep -Ei "oom-kill|oom killer|out of memory" | tail -n 12'),
+      read(
+        "journal",
+        10,
+        'journalctl -b -q --no-pager -n 3000 | grep -Ei "oom-kill|oom killer|out of memory" | tail -n 12',
+      ),
       read("swap", 4, "swapon --show"),
     ],
   },
@@ -94,7 +98,11 @@ export const CHECKS: Readonly<Record<CheckName, Check>> = {
       disk,
       inodes,
       read("mounts", 4, "cat /proc/mounts"),
-      read("kernel", 8, `${KERNEL} | grep -Ei "ext4-fs|xfs|btrfs|i/o error|read-only|journal has aborted" | tail -n 12`),
+      read(
+        "kernel",
+        8,
+        `${KERNEL} | grep -Ei "ext4-fs|xfs|btrfs|i/o error|read-only|journal has aborted" | tail -n 12`,
+      ),
       read("journal_size", 6, "journalctl --disk-usage"),
       read(
         "files",

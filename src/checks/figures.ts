@@ -7,7 +7,9 @@ import type { Reading } from "./finding.ts";
 export const textOf = (readings: readonly Reading[], key: string): string =>
   readings.find((reading) => reading.key === key)?.output ?? "";
 
-const lines = (text: string): string[] => text.split(/\r?\n/);
+/** Longer lines are no figures; cut, so that no pattern takes quadratic time over one. */
+const LONGEST_LINE = 1000;
+const lines = (text: string): string[] => text.split(/\r?\n/).map((line) => line.slice(0, LONGEST_LINE));
 const number = (text: string | undefined): number | null => {
   const n = Number(text);
   return text === undefined || text === "" || !Number.isFinite(n) ? null : n;
@@ -24,7 +26,8 @@ export interface Memory {
 
 /** `free -m`. */
 export function memoryIn(text: string): Memory | null {
-  const row = (name: string) => new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)(?:\\s+\\d+\\s+\\d+\\s+(\\d+))?`, "m").exec(text);
+  const row = (name: string) =>
+    new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)(?:\\s+\\d+\\s+\\d+\\s+(\\d+))?`, "m").exec(text);
   const mem = row("Mem");
   if (!mem) return null;
   const swap = row("Swap");
@@ -77,7 +80,9 @@ export function mountsIn(text: string, unit: "kilobytes" | "inodes"): Mount[] {
 export function readOnlyIn(text: string): string[] {
   return lines(text).flatMap((line) => {
     const [device = "", mount = "", type = "", options = ""] = line.split(" ");
-    return device.startsWith("/dev/") && /^(ext[234]|xfs|btrfs)$/.test(type) && options.split(",").includes("ro") ? [mount] : [];
+    return device.startsWith("/dev/") && /^(ext[234]|xfs|btrfs)$/.test(type) && options.split(",").includes("ro")
+      ? [mount]
+      : [];
   });
 }
 
@@ -99,14 +104,20 @@ export function consumersIn(text: string): Consumer[] {
   return lines(text)
     .flatMap((line) => {
       const row = /^\s*(\d{1,9})\s+(\S+)\s+(\d{1,15})\s+(\S.*)$/.exec(line);
-      return row ? [{ pid: Number(row[1]), user: row[2]!, size: Number(row[3]) / 1024 / 1024, name: row[4]!.trim() }] : [];
+      return row
+        ? [{ pid: Number(row[1]), user: row[2]!, size: Number(row[3]) / 1024 / 1024, name: row[4]!.trim() }]
+        : [];
     })
     .sort((a, b) => b.size - a.size);
 }
 
 /** Names of units, first word of each line. `●` stands before failed ones in some versions even with --plain. */
 export function unitsIn(text: string): string[] {
-  return lines(text).flatMap((line) => /^\s*(?:[●×*]\s+)?([\w@:.\\-]+\.(?:service|socket|mount|timer|path|scope|slice|target|swap))\b/.exec(line)?.[1] ?? []);
+  return lines(text).flatMap(
+    (line) =>
+      /^\s*(?:[●×*]\s+)?([\w@:.\\-]+\.(?:service|socket|mount|timer|path|scope|slice|target|swap))\b/.exec(line)?.[1] ??
+      [],
+  );
 }
 
 export interface OomKill {
@@ -128,7 +139,9 @@ export function oomKillsIn(text: string): OomKill[] {
 /** Kernel lines that tell of a disk or file system in trouble. */
 export function diskErrorsIn(text: string): string[] {
   return lines(text).filter((line) =>
-    /EXT4-fs error|Journal has aborted|[Rr]emounting filesystem read-only|I\/O error|XFS .*(?:Corruption|shutdown)|BTRFS.*(?:error|forced readonly)/.test(line),
+    /EXT4-fs error|Journal has aborted|[Rr]emounting filesystem read-only|I\/O error|XFS .*(?:Corruption|shutdown)|BTRFS.*(?:error|forced readonly)/.test(
+      line,
+    ),
   );
 }
 

@@ -42,7 +42,11 @@ export function diskFindings(readings: readonly Reading[]): Finding[] {
 
   const fullest = [...mounts].sort((a, b) => b.percent - a.percent)[0];
   if (fullest && found.length === 0)
-    found.push({ level: "fine", says: `Disks: the fullest is ${fullest.mount} at ${fullest.percent} %, ${gb(fullest.free ?? 0)} GB free${inodesIn(inodes)}.`, next: "" });
+    found.push({
+      level: "fine",
+      says: `Disks: the fullest is ${fullest.mount} at ${fullest.percent} %, ${gb(fullest.free ?? 0)} GB free${inodesIn(inodes)}.`,
+      next: "",
+    });
   return found;
 }
 
@@ -52,7 +56,8 @@ function inodesIn(inodes: readonly Mount[]): string {
 }
 
 /** Swap files and a database's own files are large by right: never named as what to remove. */
-const NEVER = /^\/(?:swap|proc|sys|dev|boot|usr|lib|bin|sbin|etc)|swapfile|\/(?:postgresql|mysql|mongodb|docker|containerd|libvirt)\//;
+const NEVER =
+  /^\/(?:swap|proc|sys|dev|boot|usr|lib|bin|sbin|etc)|swapfile|\/(?:postgresql|mysql|mongodb|docker|containerd|libvirt)\//;
 
 function whatToClear(readings: readonly Reading[]): string {
   const files = sizesIn(textOf(readings, "files"));
@@ -61,11 +66,22 @@ function whatToClear(readings: readonly Reading[]): string {
   const file = files.find((f) => !NEVER.test(f.path));
   const journal = /take up ([\d.]+[KMGT])/.exec(textOf(readings, "journal_size"))?.[1];
   const steps = [
-    ...(file ? [`The largest file that may go is ${brief(file.path)} (${gb(file.size)} GB): if nobody needs it, sudo rm ${shellWord(file.path)}`] : []),
-    ...(journal && /[GT]$/.test(journal) ? [`the journal takes ${journal}: sudo journalctl --vacuum-size=200M is safe`] : []),
+    ...(file
+      ? [
+          `The largest file that may go is ${brief(file.path)} (${gb(file.size)} GB): if nobody needs it, sudo rm ${shellWord(file.path)}`,
+        ]
+      : []),
+    ...(journal && /[GT]$/.test(journal)
+      ? [`the journal takes ${journal}: sudo journalctl --vacuum-size=200M is safe`]
+      : []),
   ];
   if (steps.length > 0) return `${steps.join("; ")}.`;
-  return folders.length > 0 ? `Largest folders: ${folders.slice(0, 4).map((f) => `${brief(f.path, 60)} ${gb(f.size)} GB`).join(", ")}.` : "";
+  return folders.length > 0
+    ? `Largest folders: ${folders
+        .slice(0, 4)
+        .map((f) => `${brief(f.path, 60)} ${gb(f.size)} GB`)
+        .join(", ")}.`
+    : "";
 }
 
 /** Lines of `<KiB> <path>`. */

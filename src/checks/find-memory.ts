@@ -33,13 +33,20 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
   const crowded = load !== null && cpus !== null && load > 1.5 * cpus;
   const waiting = stuck.length >= MANY_STUCK || (pressure ?? 0) >= 20;
   const evidence = [
-    ...(memory && memory.swap_total > 0 && swapped >= 0.5 ? [`swap ${gbOf(memory.swap_used, memory.swap_total)} full`] : []),
+    ...(memory && memory.swap_total > 0 && swapped >= 0.5
+      ? [`swap ${gbOf(memory.swap_used, memory.swap_total)} full`]
+      : []),
     ...(memory && (left ?? 1) < 0.15 ? [`${gb(memory.available ?? 0)} of ${gb(memory.total)} GB memory left`] : []),
-    ...(load !== null && cpus !== null && crowded ? [`load ${load >= 10 ? Math.round(load) : load} on ${cpus} CPUs`] : []),
+    ...(load !== null && cpus !== null && crowded
+      ? [`load ${load >= 10 ? Math.round(load) : load} on ${cpus} CPUs`]
+      : []),
     ...(stuck.length >= MANY_STUCK ? [`${stuck.length} processes in D state`] : []),
     ...((pressure ?? 0) >= 20 ? [`everything waited for memory ${Math.round(pressure!)} % of the last minute`] : []),
   ].join(", ");
-  const kill = largest && largest.size >= 0.5 ? `Kill the largest (${largest.name}, ${gb(largest.size)} GB, pid ${largest.pid})` : null;
+  const kill =
+    largest && largest.size >= 0.5
+      ? `Kill the largest (${largest.name}, ${gb(largest.size)} GB, pid ${largest.pid})`
+      : null;
 
   const found: Finding[] = [];
   if (swapped >= 0.85 && (waiting || crowded))
@@ -49,20 +56,38 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
       next: `${kill ?? "Find the largest process and kill it"} or cycle.`,
     });
   else if (left !== null && left < 0.05 && (swapped >= 0.85 || memory?.swap_total === 0))
-    found.push({ level: "bad", says: upper(`${evidence}: memory is about to run out.`), next: `${kill ?? "Free memory"} before the kernel picks one.` });
+    found.push({
+      level: "bad",
+      says: upper(`${evidence}: memory is about to run out.`),
+      next: `${kill ?? "Free memory"} before the kernel picks one.`,
+    });
   else if ((pressure ?? 0) >= 20)
-    found.push({ level: "bad", says: upper(`${evidence}: processes spend their time waiting for memory.`), next: kill ? `${kill}, or restart its unit.` : "" });
+    found.push({
+      level: "bad",
+      says: upper(`${evidence}: processes spend their time waiting for memory.`),
+      next: kill ? `${kill}, or restart its unit.` : "",
+    });
   else if (swapped >= 0.85 || (left !== null && left < 0.1))
-    found.push({ level: "warn", says: upper(`${evidence}: memory is tight, but nothing waits for it yet.`), next: largest ? `Look at ${largest.name} (${gb(largest.size)} GB, pid ${largest.pid}).` : "" });
+    found.push({
+      level: "warn",
+      says: upper(`${evidence}: memory is tight, but nothing waits for it yet.`),
+      next: largest ? `Look at ${largest.name} (${gb(largest.size)} GB, pid ${largest.pid}).` : "",
+    });
 
   if (found.length === 0 && stuck.length >= MANY_STUCK)
     found.push({
       level: "bad",
-      says: upper(`${stuck.length} processes in D state (${most(stuck)})${load === null ? "" : `, load ${Math.round(load)}`}${pressureIo === null ? "" : `, ${Math.round(pressureIo)} % of the last minute lost to I/O`}, and memory is not the reason: they wait for a disk or a network file system.`),
+      says: upper(
+        `${stuck.length} processes in D state (${most(stuck)})${load === null ? "" : `, load ${Math.round(load)}`}${pressureIo === null ? "" : `, ${Math.round(pressureIo)} % of the last minute lost to I/O`}, and memory is not the reason: they wait for a disk or a network file system.`,
+      ),
       next: "Run the check “QEMU wedged?”; if QEMU is fine, look at the network mounts.",
     });
   else if (found.length === 0 && crowded)
-    found.push({ level: "warn", says: upper(`load ${Math.round(load!)} on ${cpus} CPUs, with memory to spare.`), next: "See who computes: top." });
+    found.push({
+      level: "warn",
+      says: upper(`load ${Math.round(load!)} on ${cpus} CPUs, with memory to spare.`),
+      next: "See who computes: top.",
+    });
 
   const kills = logs.map(oomKillsIn).reduce((a, b) => (b.length > a.length ? b : a));
   if (kills.length > 0) {
@@ -75,7 +100,11 @@ export function memoryFindings(readings: readonly Reading[]): Finding[] {
   }
   const hung = hungTasksIn(logs[0]!);
   if (hung.length > 0)
-    found.push({ level: "warn", says: `The kernel says that tasks hung for more than two minutes: ${most(hung)}.`, next: "" });
+    found.push({
+      level: "warn",
+      says: `The kernel says that tasks hung for more than two minutes: ${most(hung)}.`,
+      next: "",
+    });
 
   if (memory && !found.some((f) => f.level === "bad"))
     found.push({

@@ -2,7 +2,7 @@
  * QEMU: does the guest answer, does QEMU, does its disk move, and so which power verb fits, if any. From the host's `status`
  * and `forensics` and a knock at the VM. Pure. The signs of the classes are in the project's notes on PVE.
  */
-import { brief, stuckIn, textOf, loadIn } from "./figures.ts";
+import { brief, loadIn, stuckIn, textOf } from "./figures.ts";
 import { type Finding, type Reading, sentence } from "./finding.ts";
 
 export function qemuFindings(readings: readonly Reading[]): Finding[] {
@@ -28,16 +28,29 @@ export function qemuFindings(readings: readonly Reading[]): Finding[] {
         },
       ];
     return [
-      { level: "unknown", says: `The PVE host did not answer: ${sentence(why)}`, next: "Power verbs won't work until it does." },
+      {
+        level: "unknown",
+        says: `The PVE host did not answer: ${sentence(why)}`,
+        next: "Power verbs won't work until it does.",
+      },
       { level: "fine", says: "The VM itself answers over ssh.", next: "" },
     ];
   }
 
   if (lock !== null && lock !== "none" && lock !== "unknown")
-    found.push({ level: "warn", says: `The VM has the config lock “${lock}”: a task is, or was, at work on it.`, next: "Find that task on the PVE host before any power verb." });
+    found.push({
+      level: "warn",
+      says: `The VM has the config lock “${lock}”: a task is, or was, at work on it.`,
+      next: "Find that task on the PVE host before any power verb.",
+    });
 
   const pool = fullPool(text);
-  if (pool) found.push({ level: pool.percent >= 98 ? "bad" : "warn", says: `Storage ${pool.name} on the host is ${pool.percent} % full.`, next: "Make room before anything else: writes of the VM fail when it is full." });
+  if (pool)
+    found.push({
+      level: pool.percent >= 98 ? "bad" : "warn",
+      says: `Storage ${pool.name} on the host is ${pool.percent} % full.`,
+      next: "Make room before anything else: writes of the VM fail when it is full.",
+    });
 
   if (power === "stopped")
     return [...found, { level: "bad", says: `The VM is stopped: no QEMU runs.${oomOnHost(text)}`, next: "start" }];
@@ -51,11 +64,25 @@ export function qemuFindings(readings: readonly Reading[]): Finding[] {
         next: "Make room in the pool, then qm resume on the PVE host. A reset or cycle loses what waits to be written.",
       },
     ];
-  if (qmp === "paused") return [...found, { level: "bad", says: "QEMU has paused the VM.", next: "Find out who paused it; qm resume on the PVE host lets it go on." }];
+  if (qmp === "paused")
+    return [
+      ...found,
+      {
+        level: "bad",
+        says: "QEMU has paused the VM.",
+        next: "Find out who paused it; qm resume on the PVE host lets it go on.",
+      },
+    ];
 
-  const guestSays = silent ? `The guest does not answer over ssh (${brief(guest.why, 100)}${agent === "silent" ? ", nor does its agent" : ""})` : "";
+  const guestSays = silent
+    ? `The guest does not answer over ssh (${brief(guest.why, 100)}${agent === "silent" ? ", nor does its agent" : ""})`
+    : "";
   if (silent && qmp === "silent")
-    found.push({ level: "bad", says: `${guestSays}, and QEMU does not answer either.`, next: "cycle: only a new QEMU process helps." });
+    found.push({
+      level: "bad",
+      says: `${guestSays}, and QEMU does not answer either.`,
+      next: "cycle: only a new QEMU process helps.",
+    });
   else if (silent && disk === "still")
     found.push({
       level: "bad",
@@ -69,12 +96,20 @@ export function qemuFindings(readings: readonly Reading[]): Finding[] {
       next: "Wait a moment and check again; then reset. If it does not come back, cycle.",
     });
   else if (silent)
-    found.push({ level: "bad", says: `${guestSays}. Whether QEMU's disk moves could not be read.`, next: "Run forensics again; if the disk stands still, cycle." });
+    found.push({
+      level: "bad",
+      says: `${guestSays}. Whether QEMU's disk moves could not be read.`,
+      next: "Run forensics again; if the disk stands still, cycle.",
+    });
   else {
     const stuck = stuckIn(textOf(readings, "stuck")).length;
     const load = loadIn(textOf(readings, "uptime"));
     if (disk === "still" && stuck >= 3)
-      found.push({ level: "warn", says: `The guest answers, but ${stuck} processes wait for a disk that does not move.`, next: "Check again in a minute; if nothing moves, cycle." });
+      found.push({
+        level: "warn",
+        says: `The guest answers, but ${stuck} processes wait for a disk that does not move.`,
+        next: "Check again in a minute; if nothing moves, cycle.",
+      });
     else
       found.push({
         level: "fine",
@@ -108,12 +143,19 @@ function diskIn(text: string): "moves" | "still" | null {
 
 /** The fullest active storage from `pvesm status`, when it is nearly full. */
 function fullPool(text: string): { name: string; percent: number } | null {
-  const pools = [...text.matchAll(/^\s*(\S+)\s+\S+\s+active\s+\d+\s+\d+\s+\d+\s+([\d.]+)%/gm)].map((m) => ({ name: m[1]!, percent: Number(m[2]) }));
+  const pools = [
+    ...text.matchAll(/^[ \t]*(\S{1,64})[ \t]+\S{1,32}[ \t]+active[ \t]+\d+[ \t]+\d+[ \t]+\d+[ \t]+([\d.]+)%/gm),
+  ].map((m) => ({
+    name: m[1]!,
+    percent: Number(m[2]),
+  }));
   const fullest = pools.sort((a, b) => b.percent - a.percent)[0];
   return fullest && fullest.percent >= 90 ? fullest : null;
 }
 
 function oomOnHost(text: string): string {
   const killed = /Out of memory: Killed process \d+ \(kvm\)[^\n]*?anon-rss:(\d+)kB/.exec(text);
-  return killed ? ` The host's kernel killed it for want of memory (${(Number(killed[1]) / 1024 / 1024).toFixed(1)} GB).` : "";
+  return killed
+    ? ` The host's kernel killed it for want of memory (${(Number(killed[1]) / 1024 / 1024).toFixed(1)} GB).`
+    : "";
 }

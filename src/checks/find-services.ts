@@ -39,7 +39,11 @@ export function serviceFindings(readings: readonly Reading[]): Finding[] {
       next: `journalctl -u ${restarting[0]} -n 30`,
     });
   if (/\bwaiting\b/.test(textOf(readings, "jobs")))
-    found.push({ level: "warn", says: "systemd has jobs that wait for others.", next: "systemctl list-jobs shows which job holds them." });
+    found.push({
+      level: "warn",
+      says: "systemd has jobs that wait for others.",
+      next: "systemctl list-jobs shows which job holds them.",
+    });
   if (failed.length === 0 && restarting.length === 0 && read?.exit_code === 0)
     found.push({ level: "fine", says: "Services: no failed units.", next: "" });
   return found;
@@ -55,11 +59,14 @@ interface Why {
 function whyByUnit(text: string): Map<string, Why> {
   const all = new Map<string, Why>();
   for (const part of text.split(/^== /m).slice(1)) {
-    const [unit = "", result = "", ...lines] = part.split("\n").map((line) => line.trim());
+    const [unit = "", result = "", ...lines] = part.split("\n").map((line) => line.slice(0, 1000).trim());
     const told = lines.filter((line) => line !== "" && !line.startsWith("--"));
     // systemd's own words come last and say less than the program's.
     const own = told.filter((line) => !/systemd\[\d+\]:/.test(line));
-    const says = (own.at(-1) ?? told.find((line) => /exited|killed/.test(line)) ?? told.at(-1) ?? "").replace(/^\w{3} +\d+ [\d:]+ \S+ /, "");
+    const says = (own.at(-1) ?? told.find((line) => /exited|killed/.test(line)) ?? told.at(-1) ?? "").replace(
+      /^\w{3} +\d+ [\d:]+ \S+ /,
+      "",
+    );
     all.set(unit, { result: /^[a-z-]{2,32}$/.test(result) ? result : "", says, lines: told });
   }
   return all;

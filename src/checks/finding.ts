@@ -1,10 +1,10 @@
 /** What a check found: one line in plain words with its evidence. Pure: outputs in, findings out. */
 import type { Check, CheckName } from "./check.ts";
+import { brief } from "./figures.ts";
+import { diskFindings } from "./find-disk.ts";
 import { memoryFindings } from "./find-memory.ts";
 import { qemuFindings } from "./find-qemu.ts";
 import { serviceFindings } from "./find-services.ts";
-import { diskFindings } from "./find-disk.ts";
-import { brief } from "./figures.ts";
 
 export interface Finding {
   /** `bad` wants an act now, `warn` a look, `fine` says that this is not it, `unknown` that it could not be read. */
@@ -43,7 +43,11 @@ export function findingsOf(check: Pick<Check, "name">, readings: readonly Readin
       ? [vmSilent(silent)]
       : [...FINDERS[check.name].flatMap((find) => find(readings)), ...unread(readings)];
   if (found.length === 0)
-    found.push({ level: "unknown", says: "Nothing that was read could be understood.", next: "Read the outputs, or ask the agent." });
+    found.push({
+      level: "unknown",
+      says: "Nothing that was read could be understood.",
+      next: "Read the outputs, or ask the agent.",
+    });
   return found.sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level));
 }
 
@@ -64,7 +68,9 @@ function unread(readings: readonly Reading[]): Finding[] {
     {
       level: "unknown",
       says: `Not read: ${missing.map((r) => r.key.replaceAll("_", " ")).join(", ")}: ${sentence(reasons.join("; ") || "no answer")}`,
-      next: reasons.some((why) => why.includes("hung")) ? "A read that hangs mostly waits for a disk. Run the check “QEMU wedged?”." : "",
+      next: reasons.some((why) => why.includes("hung"))
+        ? "A read that hangs mostly waits for a disk. Run the check “QEMU wedged?”."
+        : "",
     },
   ];
 }

@@ -87,6 +87,11 @@ function endedBadly(stream: string, about: string, name: Check["name"], says: st
 function checkNamed(name: string): Check {
   return (
     Object.values(CHECKS).find((check) => check.name === name) ??
-    refuse(404, `there is no check '${name}'; there are ${Object.values(CHECKS).map((c) => c.name).join(", ")}`)
+    refuse(
+      404,
+      `there is no check '${name}'; there are ${Object.values(CHECKS)
+        .map((c) => c.name)
+        .join(", ")}`,
+    )
   );
 }

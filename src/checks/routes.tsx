@@ -27,7 +27,8 @@ export function checkRoutes({ checks, sessions, targets, requestIds }: CheckPart
   app.post("/api/check/:name", async (c) => {
     const said = await readBody(c, Ask, "send {session}");
     const session = sessions.find(said.session) ?? refuse(404, "session not found");
-    const target = targets.find((t) => t.id === session.target) ?? refuse(422, `its target '${session.target}' is gone`);
+    const target =
+      targets.find((t) => t.id === session.target) ?? refuse(422, `its target '${session.target}' is gone`);
     const by = c.get("operator").name;
     const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
     const id = await checks.start({ name: c.req.param("name"), session: session.session_id, target, by, request_id });

@@ -16,7 +16,11 @@ export interface CheckTools {
 }
 
 /** Never rejects for what the world did. `heard` gets each reading when it is whole, in the order they end. */
-export async function runCheck(check: Check, tools: CheckTools, heard?: (reading: Reading) => void): Promise<Reading[]> {
+export async function runCheck(
+  check: Check,
+  tools: CheckTools,
+  heard?: (reading: Reading) => void,
+): Promise<Reading[]> {
   const [host, vm] = await Promise.all([askHost(check, tools, heard), askVm(check, tools, heard)]);
   return [...host, ...vm];
 }

@@ -71,8 +71,7 @@ export class Sections {
   readings(why: string): Reading[] {
     this.leave(why);
     return this.reads.map(
-      (read) =>
-        this.done.get(read.key) ?? { key: read.key, command: read.command, output: "", exit_code: null, why },
+      (read) => this.done.get(read.key) ?? { key: read.key, command: read.command, output: "", exit_code: null, why },
     );
   }
 

@@ -3,8 +3,8 @@
  * htmx gets a fragment, a browser a page (or 303), a terminal plain text, a program JSON.
  */
 import type { Context } from "hono";
-import type { Refusal } from "../refusal.ts";
 import { RefusalFragment, RefusalPage } from "../../views/refusal.tsx";
+import type { Refusal } from "../refusal.ts";
 
 export type Form = "fragment" | "page" | "text" | "json";
 type Html = { toString(): string | Promise<string> };

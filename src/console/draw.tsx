@@ -5,11 +5,11 @@
 import { ActionItem } from "../../views/action.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import { TurnSlot } from "../../views/composer.tsx";
-import { EntryItem } from "../../views/message.tsx";
 import { Partial } from "../../views/hx.tsx";
+import { EntryItem } from "../../views/message.tsx";
 import { Running } from "../../views/power.tsx";
-import type { CheckEntry } from "../checks/event.ts";
 import { CHECKS } from "../checks/check.ts";
+import type { CheckEntry } from "../checks/event.ts";
 import type { Entry, Log } from "../log/log.ts";
 import { type Action, actionFrom } from "../power/action.ts";
 import { isPower, type PowerEntry } from "../power/event.ts";

@@ -20,7 +20,8 @@ export function headers(styleHash: string): MiddlewareHandler {
     const h = c.res.headers;
     h.set("Content-Security-Policy", csp);
     h.set("X-Content-Type-Options", "nosniff");
-    h.set("Referrer-Policy", "no-referrer");
+    // Not no-referrer: with it our own form posts carry `Origin: null`, and an older Safari sends nothing better.
+    h.set("Referrer-Policy", "same-origin");
     h.set("Cross-Origin-Opener-Policy", "same-origin");
     h.set("Cross-Origin-Resource-Policy", "same-origin");
     h.set("X-Robots-Tag", "noindex");

@@ -117,9 +117,15 @@ export class Live {
           live.closers.add(close);
           if (gzip) live.gzipped++;
           live.attended(live.clients);
-          void live.replay(a, client, () => open, () => (controller.desiredSize ?? 0) > 0, (go) => {
-            pulled = go;
-          });
+          void live.replay(
+            a,
+            client,
+            () => open,
+            () => (controller.desiredSize ?? 0) > 0,
+            (go) => {
+              pulled = go;
+            },
+          );
         },
         pull: () => pulled(),
         cancel: () => close(),
@@ -184,9 +190,7 @@ export class Live {
 
   private tell(entries: readonly Entry[]): void {
     for (const channel of this.channels.values()) {
-      const ours = entries.filter((e) =>
-        channel.streams.some((s) => s.stream === e.stream && e.seq >= (s.from ?? 0)),
-      );
+      const ours = entries.filter((e) => channel.streams.some((s) => s.stream === e.stream && e.seq >= (s.from ?? 0)));
       if (ours.length === 0) continue;
       // Made once for each form that is asked for, however many clients there are.
       const made: Partial<Record<Format, Uint8Array>> = {};
@@ -240,7 +244,11 @@ const bytes = (text: string): Uint8Array => encoder.encode(text);
  * Where a client stands: `Last-Event-ID` and `?after=`, each a whole number from 0 to the newest seq or as if absent; of
  * two valid ones the larger. 0 replays everything.
  */
-export function positionOf(lastEventId: string | null | undefined, after: string | null | undefined, head: number): number {
+export function positionOf(
+  lastEventId: string | null | undefined,
+  after: string | null | undefined,
+  head: number,
+): number {
   return Math.max(0, ...[lastEventId, after].map((text) => valid(text, head)));
 }
 

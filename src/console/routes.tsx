@@ -1,13 +1,13 @@
 /** The console itself: the page, the sessions, the transcript without JavaScript, the status. */
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
+import { Page, type Assets as PageAssets } from "../../views/page.tsx";
 import { PowerPanel } from "../../views/power.tsx";
-import { EarlierItems } from "../../views/transcript.tsx";
-import { type Assets as PageAssets, Page } from "../../views/page.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
 import { StatusPage } from "../../views/status.tsx";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
 import { statusText } from "../../views/text.ts";
+import { EarlierItems } from "../../views/transcript.tsx";
 import type { Env } from "../access/operator.ts";
 import type { RequestIds } from "../access/request-id.ts";
 import { CHECKS } from "../checks/check.ts";
@@ -49,7 +49,8 @@ export function consoleRoutes(parts: ConsoleParts) {
   const { log, sessions, targets, power } = parts;
   const app = new Hono<Env>();
   const targetNamed = (id: string | undefined): Target =>
-    targets.find((t) => t.id === id) ?? (id === undefined || id === "" ? targets[0] : refuse(404, `there is no target '${id}'`));
+    targets.find((t) => t.id === id) ??
+    (id === undefined || id === "" ? targets[0] : refuse(404, `there is no target '${id}'`));
 
   app.get("/", async (c) => {
     const newest = sessions.list(200)[0];
@@ -63,8 +64,16 @@ export function consoleRoutes(parts: ConsoleParts) {
     const now = Date.now();
     return answer(c, {
       json: { sessions: all.map(({ target, ...s }) => ({ ...s, target })) },
-      page: () => <SessionsPage sessions={all} now={now} requestId={parts.requestIds.make(c.get("operator").name)} lab={targets[0].lab} />,
-      text: () => all.map((s) => `${s.session_id.slice(0, 8)}  ${s.turn_active ? "working  " : ""}${s.title}\n`).join(""),
+      page: () => (
+        <SessionsPage
+          sessions={all}
+          now={now}
+          requestId={parts.requestIds.make(c.get("operator").name)}
+          lab={targets[0].lab}
+        />
+      ),
+      text: () =>
+        all.map((s) => `${s.session_id.slice(0, 8)}  ${s.turn_active ? "working  " : ""}${s.title}\n`).join(""),
     });
   });
 

@@ -2,8 +2,9 @@
  * Pages, fragments and JSON, compressed for a thin link. hono's own middleware picks gzip only and holds back what is
  * streamed (PLATFORM: measured), so: whole bodies of ours only, brotli where it is offered; streams pass untouched.
  */
-import type { MiddlewareHandler } from "hono";
+
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import type { MiddlewareHandler } from "hono";
 
 /** Below this a header costs more than it saves, bytes. */
 const SMALL = 300;

@@ -36,9 +36,10 @@ export function hmp(world: World, now: number, command: string): string {
     case "info block-jobs":
       return "No active jobs";
     case "info cpus":
-      return Array.from({ length: 4 }, (_, i) => `${i === 0 ? "*" : " "} CPU #${i}: thread_id=${(world.qemu_pid ?? 0) + i + 9}`).join(
-        "\n",
-      );
+      return Array.from(
+        { length: 4 },
+        (_, i) => `${i === 0 ? "*" : " "} CPU #${i}: thread_id=${(world.qemu_pid ?? 0) + i + 9}`,
+      ).join("\n");
     case "info balloon":
       return `balloon: actual=${world.config.memory} max_mem=${world.config.memory}`;
     case "info version":

@@ -9,7 +9,17 @@ import type { Target } from "../target/target.ts";
 import { HOST_PROGRAMS } from "./host-programs.ts";
 import { PVE_ADDRESS, VM_ADDRESS } from "./places.ts";
 import { qemuPid, startQemu, stopQemu } from "./qemu.ts";
-import { afterStart, afterStop, asFound, BOOT_MS, breakVm, type Fault, needsRunningVm, newWorld, type World } from "./world.ts";
+import {
+  afterStart,
+  afterStop,
+  asFound,
+  BOOT_MS,
+  breakVm,
+  type Fault,
+  needsRunningVm,
+  newWorld,
+  type World,
+} from "./world.ts";
 import { changeWorld, readWorld, writeWorld } from "./world-file.ts";
 
 export interface Lab {

@@ -27,7 +27,9 @@ export function labRoutes(lab: Pick<Lab, "breakIt" | "fault">, deps: LabDeps = {
 
 async function askedFor(c: Context): Promise<unknown> {
   if (!c.req.header("content-type")?.includes("application/json")) return (await c.req.parseBody()).fault;
-  const body: unknown = await c.req.json().catch(() => refuse(400, "The body is not JSON. Send {\"fault\": \"disk_full\"}."));
+  const body: unknown = await c.req
+    .json()
+    .catch(() => refuse(400, 'The body is not JSON. Send {"fault": "disk_full"}.'));
   return typeof body === "object" && body !== null ? (body as { fault?: unknown }).fault : undefined;
 }
 

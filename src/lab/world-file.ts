@@ -45,7 +45,8 @@ function lock(dir: string): () => void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    if (performance.now() - began > LOCK_WAIT_MS) throw new Error(`${path} is held; remove it if nothing of the lab runs`);
+    if (performance.now() - began > LOCK_WAIT_MS)
+      throw new Error(`${path} is held; remove it if nothing of the lab runs`);
     takeFromTheDead(path);
     Bun.sleepSync(4);
   }

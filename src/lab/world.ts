@@ -120,7 +120,9 @@ export function afterRepair(world: World, repair: Repair, now: number): World {
 /** The guest's own services and memory begin anew at every boot; its disk does not. */
 function mended(world: World, by: "start" | "stop" | "reset"): World {
   const gone =
-    world.fault === "out_of_memory" || world.fault === "service_dead" || (world.fault === "qemu_wedged" && by !== "reset");
+    world.fault === "out_of_memory" ||
+    world.fault === "service_dead" ||
+    (world.fault === "qemu_wedged" && by !== "reset");
   return gone ? { ...world, fault: "none", fault_since: null } : world;
 }
 
@@ -163,7 +165,9 @@ export function counters(world: World, now: number): Counters {
     reads,
     read_bytes: reads * 24_576,
     net_in: Math.floor(all_s * 51_200),
-    net_out: Math.floor((world.fault === "qemu_wedged" ? disk_s * 380_000 + (all_s - disk_s) * 7000 : all_s * 380_000) / 8),
+    net_out: Math.floor(
+      (world.fault === "qemu_wedged" ? disk_s * 380_000 + (all_s - disk_s) * 7000 : all_s * 380_000) / 8,
+    ),
     uptime_s: Math.floor(all_s),
   };
 }

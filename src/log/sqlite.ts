@@ -46,7 +46,9 @@ export class SqliteLog implements Log {
     this.chatter = opened.chatter;
     this.durable = opened.durable;
     this.moved_aside = opened.moved_aside;
-    this.committed = (this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }).seq;
+    this.committed = (
+      this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }
+    ).seq;
   }
 
   get head(): number {
@@ -200,7 +202,10 @@ export class SqliteLog implements Log {
   }
 
   about(stream: string, about: string): Entry[] {
-    const found = this.rows(`select ${COLUMNS} from entry where stream = ? and about = ? order by seq`, [stream, about]);
+    const found = this.rows(`select ${COLUMNS} from entry where stream = ? and about = ? order by seq`, [
+      stream,
+      about,
+    ]);
     const more = this.unsaved.map((u) => u.entry).filter((e) => e.stream === stream && e.about === about);
     return more.length === 0 ? found : [...found, ...more];
   }

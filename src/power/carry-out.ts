@@ -88,7 +88,9 @@ export class Power {
   /** The newest first. */
   list(targets: readonly Target[], limit: number): Action[] {
     return targets
-      .flatMap((t) => this.tools.log.newest({ stream: streamOf(t), kind: "requested", limit }).map((e) => [t, e] as const))
+      .flatMap((t) =>
+        this.tools.log.newest({ stream: streamOf(t), kind: "requested", limit }).map((e) => [t, e] as const),
+      )
       .sort(([, a], [, b]) => b.seq - a.seq)
       .slice(0, limit)
       .map(([t, e]) => this.find(t, e.about ?? ""))
@@ -112,7 +114,8 @@ export class Power {
       this.held.take(
         target.id,
         { action: id, verb: request.verb, by: request.by, since: Date.now() },
-        (h) => `${h.verb} is running on ${target.name} since ${clock(h.since)} UTC, started by ${h.by}; watch it, then decide`,
+        (h) =>
+          `${h.verb} is running on ${target.name} since ${clock(h.since)} UTC, started by ${h.by}; watch it, then decide`,
         (h) => ({ action: h.action }),
       );
     const intent = { verb: request.verb, by: request.by, session: null, override: request.override };
@@ -244,7 +247,8 @@ export class Power {
     const code = ending.is === "exited" ? ending.code : null;
     const rejected = code === 2 || code === 75 || code === 77;
     if (rejected) {
-      const why = output.lastError() || (code === 75 ? "the host is busy with another run" : "the host refused it; nothing ran");
+      const why =
+        output.lastError() || (code === 75 ? "the host is busy with another run" : "the host refused it; nothing ran");
       await this.write(target, id, "finished", { outcome: "failed", exit_code: code, rejected, why });
       return;
     }
@@ -290,7 +294,12 @@ export class Power {
     return this.write(target, id, kind, body);
   }
 
-  private async write<K extends keyof PowerBody>(target: Target, id: string, kind: K, body: PowerBody[K]): Promise<void> {
+  private async write<K extends keyof PowerBody>(
+    target: Target,
+    id: string,
+    kind: K,
+    body: PowerBody[K],
+  ): Promise<void> {
     await this.tools.log.append(this.draft(target, id, kind, body));
     const waiting = this.watchers.get(id);
     if (!waiting || this.find(target, id)?.outcome === null) return;

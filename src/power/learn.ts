@@ -31,7 +31,11 @@ export async function learn(request: Request, tools: LearnTools): Promise<Conclu
     if (host === "unknown") continue;
     const learnt = await tools.pve.report(target, id);
     if (learnt.is === "never_ran")
-      return learned("failed", null, `the host knows no such run: ${verb} never started there. Tap again if it is still needed`);
+      return learned(
+        "failed",
+        null,
+        `the host knows no such run: ${verb} never started there. Tap again if it is still needed`,
+      );
     if (learnt.is !== "ended") continue;
     const code = learnt.exit_code;
     const why = learnt.verdict.replace(/^verdict: \w+ ?/, "") || `exit code ${code}, learnt afterwards`;
@@ -74,4 +78,7 @@ const learned = (outcome: "done" | "failed", exit_code: number | null, why: stri
   { outcome, exit_code, why },
 ];
 
-const unknown = (why: string): Conclusion => ["finished", { outcome: "unknown", exit_code: null, rejected: false, why }];
+const unknown = (why: string): Conclusion => [
+  "finished",
+  { outcome: "unknown", exit_code: null, rejected: false, why },
+];

@@ -12,7 +12,12 @@ export interface Preflight {
   readonly will: string;
   readonly state: Pick<State, "is" | "says" | "because" | "advice" | "heard_at">;
   /** The action that holds the target, or null. */
-  readonly running: { readonly action: string; readonly verb: string; readonly by: string; readonly since: string } | null;
+  readonly running: {
+    readonly action: string;
+    readonly verb: string;
+    readonly by: string;
+    readonly since: string;
+  } | null;
   readonly last_forensics_at: string | null;
   readonly host: HostKind;
 }
@@ -25,7 +30,9 @@ export function preflightOf(
   recent: readonly Action[],
   host: HostKind,
 ): Preflight {
-  const evidence = recent.find((a) => a.outcome === "done" && (a.verb === "forensics" || /^=+ ?forensics/im.test(a.stdout)));
+  const evidence = recent.find(
+    (a) => a.outcome === "done" && (a.verb === "forensics" || /^=+ ?forensics/im.test(a.stdout)),
+  );
   return {
     verb: verb.name,
     mutates: verb.mutates,
@@ -43,6 +50,7 @@ export function preflightLines(p: Preflight, now: number): string[] {
   const lines: string[] = [];
   if (p.last_forensics_at === null) lines.push("No evidence was saved lately.");
   else lines.push(`Evidence was last saved ${Math.round((now - Date.parse(p.last_forensics_at)) / 60_000)} min ago.`);
-  if (p.host === "legacy") lines.push("This host has the first system's script: it can't run a verb exactly once by itself.");
+  if (p.host === "legacy")
+    lines.push("This host has the first system's script: it can't run a verb exactly once by itself.");
   return lines;
 }

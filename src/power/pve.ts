@@ -56,11 +56,12 @@ export function pveOverSsh(tools: PveTools): Pve {
     return `${verb}@${target.vmid}${request}`;
   }
 
-  /** True when a refused run shows a first-system host on which the bare verb may follow. */
-  async function isLegacyAfterAll(target: Target, ending: Ending, stderr: string): Promise<boolean> {
-    if (kinds.has(placeOf(target))) return false;
+  /** True when a run that was sent while the host was unknown was refused, and the bare verb may follow. */
+  async function isLegacyAfterAll(target: Target, known: boolean, ending: Ending, stderr: string): Promise<boolean> {
+    if (known) return false;
     if (ending.is !== "exited" || ending.code !== 2 || !stderr.includes(REJECTED)) return false;
-    return (await meet(target)) === "legacy" && tools.targetsOn(target) === 1;
+    const kind = kinds.get(placeOf(target)) ?? (await meet(target));
+    return kind === "legacy" && tools.targetsOn(target) === 1;
   }
 
   function once(target: Target, words: string, limit_ms: number, heard: (line: Line) => void) {
@@ -80,21 +81,30 @@ export function pveOverSsh(tools: PveTools): Pve {
       const held: Line[] = [];
       const known = kinds.has(placeOf(target));
       // While the host is unknown the answer may be a refusal that a bare verb follows: hold it back until that is clear.
-      const first = once(target, phrase(target, verb, null, null), limit_ms, known ? heard : (line) => void held.push(line));
+      const first = once(
+        target,
+        phrase(target, verb, null, null),
+        limit_ms,
+        known ? heard : (line) => void held.push(line),
+      );
       const ending = await first.child.ended;
-      if (await isLegacyAfterAll(target, ending, first.stderr())) return once(target, verb, limit_ms, heard).child.ended;
+      if (await isLegacyAfterAll(target, known, ending, first.stderr()))
+        return once(target, verb, limit_ms, heard).child.ended;
       held.forEach(heard);
       return ending;
     },
 
     mutate(target, verb, id, override, heard): PveRun {
+      const known = kinds.has(placeOf(target));
       let current = runToFiles(tools, target, id, 0, argv(target, phrase(target, verb, id, override)));
       const ended = (async (): Promise<Ending> => {
         const held: Line[] = [];
-        const known = kinds.has(placeOf(target));
         const ending = await current.tail(known ? heard : (line) => void held.push(line), heard, held);
-        const stderr = held.filter((l) => l.from === "stderr").map((l) => l.text).join("\n");
-        if (await isLegacyAfterAll(target, ending, stderr)) {
+        const stderr = held
+          .filter((l) => l.from === "stderr")
+          .map((l) => l.text)
+          .join("\n");
+        if (await isLegacyAfterAll(target, known, ending, stderr)) {
           current = runToFiles(tools, target, id, 1, argv(target, verb));
           return current.tail(heard, heard, []);
         }

@@ -5,6 +5,7 @@ import type { Child } from "hono/jsx";
 import { z } from "zod";
 import { ActionPage, ActionsPage } from "../../views/action.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
+import { actionText } from "../../views/text.ts";
 import type { Env } from "../access/operator.ts";
 import type { RequestIds } from "../access/request-id.ts";
 import { answer, formOf } from "../console/answer.tsx";
@@ -13,7 +14,6 @@ import { refuse } from "../refusal.ts";
 import { requestIdOf } from "../sessions/routes.tsx";
 import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
-import { actionText } from "../../views/text.ts";
 import type { Action } from "./action.ts";
 import type { Power, Pve } from "./carry-out.ts";
 import { preflightLines, preflightOf } from "./preflight.ts";
@@ -32,7 +32,11 @@ export interface PowerParts {
 const Ask = z.object({
   target: z.string().optional(),
   request_id: z.string().optional(),
-  override: z.string().regex(/^[a-z_-]{1,32}$/, "not a lock's name").nullish().or(z.literal("")),
+  override: z
+    .string()
+    .regex(/^[a-z_-]{1,32}$/, "not a lock's name")
+    .nullish()
+    .or(z.literal("")),
 });
 
 export function powerRoutes(parts: PowerParts) {
@@ -92,7 +96,14 @@ export function powerRoutes(parts: PowerParts) {
     const target = targetOf(c.req.query("target"));
     const by = c.get("operator").name;
     const state = parts.stateOf(target);
-    const preflight = preflightOf(verb, target, state, power.holder(target), power.list([target], 20), pve.kindOf(target));
+    const preflight = preflightOf(
+      verb,
+      target,
+      state,
+      power.holder(target),
+      power.list([target], 20),
+      pve.kindOf(target),
+    );
     return answer(c, {
       json: preflight,
       page: () => (

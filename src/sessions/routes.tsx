@@ -38,12 +38,21 @@ export function sessionRoutes(parts: SessionParts) {
   const app = new Hono<Env>();
 
   app.post("/api/session", async (c) => {
-    const { target } = await readBody(c, z.object({ target: z.string().optional() }), "leave target out for the first one");
+    const { target } = await readBody(
+      c,
+      z.object({ target: z.string().optional() }),
+      "leave target out for the first one",
+    );
     const on = target === undefined ? parts.targets[0]! : parts.targets.find((t) => t.id === target);
     if (!on) refuse(422, `there is no target '${target}'; GET /status names them`);
     const session_id = await sessions.open(on.id, c.get("operator").name);
     const at = `/sessions/${session_id}`;
-    return answer(c, { json: { session_id }, page: { seeOther: at }, fragment: () => "", headers: { "HX-Redirect": at } });
+    return answer(c, {
+      json: { session_id },
+      page: { seeOther: at },
+      fragment: () => "",
+      headers: { "HX-Redirect": at },
+    });
   });
 
   app.get("/api/session/:id/stream", (c) => {
@@ -90,7 +99,9 @@ export function sessionRoutes(parts: SessionParts) {
   app.post("/api/session/:id/title", async (c) => {
     const session = c.req.param("id");
     if (!sessions.find(session)) refuse(404, "session not found");
-    const Title = z.object({ title: z.string().trim().min(1, "a title needs a word").max(120, "120 characters at most") });
+    const Title = z.object({
+      title: z.string().trim().min(1, "a title needs a word").max(120, "120 characters at most"),
+    });
     const { title } = await readBody(c, Title, "send {title}");
     await sessions.title(session, title.replace(/\s+/g, " "), c.get("operator").name);
     return answer(c, { json: sessions.find(session), page: { seeOther: "/sessions" }, fragment: () => "" });
@@ -102,7 +113,7 @@ export function sessionRoutes(parts: SessionParts) {
 /** A program's or a form's request id, or one of ours where there is none. Malformed: 422. */
 export function requestIdOf(given: string | undefined): string {
   if (given === undefined || given === "") return crypto.randomUUID();
-  if (!REQUEST_ID.test(given)) refuse(422, "a request id is 8 to 64 letters, digits, - or _; send one of those, or none");
+  if (!REQUEST_ID.test(given))
+    refuse(422, "a request id is 8 to 64 letters, digits, - or _; send one of those, or none");
   return given;
 }
-

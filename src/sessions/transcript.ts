@@ -4,7 +4,10 @@ import type { SessionEntry } from "./event.ts";
 
 /** A title from a first prompt: its first line, cut at a word, 60 characters at most. */
 export function titleFrom(prompt: string): string {
-  const line = prompt.trim().split(/[\r\n]/, 1)[0]!.replace(/\s+/g, " ");
+  const line = prompt
+    .trim()
+    .split(/[\r\n]/, 1)[0]!
+    .replace(/\s+/g, " ");
   if (line.length <= 60) return line;
   const cut = line.slice(0, 60);
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 30))}…`;

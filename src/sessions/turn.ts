@@ -95,7 +95,11 @@ export class Turns {
     try {
       const before = this.before(stream);
       const drafts: Draft[] = [
-        { ...this.entry(stream, turn, "prompted", { text: prompt.text, by: prompt.by, model: prompt.model }), once, durable: true },
+        {
+          ...this.entry(stream, turn, "prompted", { text: prompt.text, by: prompt.by, model: prompt.model }),
+          once,
+          durable: true,
+        },
       ];
       if (log.newest({ stream, kind: "titled", limit: 1 }).length === 0)
         drafts.push(this.entry(stream, null, "titled", { title: titleFrom(prompt.text), by: prompt.by }));
@@ -126,7 +130,9 @@ export class Turns {
   /** No new turns; those that run are stopped with a mark. */
   async close(): Promise<void> {
     this.closing = true;
-    await Promise.all([...this.running.all()].map(([session]) => this.cancelTurn(session, "the server, which is stopping")));
+    await Promise.all(
+      [...this.running.all()].map(([session]) => this.cancelTurn(session, "the server, which is stopping")),
+    );
   }
 
   private async carryThrough(prompt: Prompt, holder: Running, before: Before): Promise<void> {
@@ -195,7 +201,12 @@ export class Turns {
     return { resumes, aftermath: turn ? aftermathOf(log.about(stream, turn)) : null };
   }
 
-  private entry<K extends keyof SessionBody>(stream: string, turn: string | null, kind: K, body: SessionBody[K]): Draft {
+  private entry<K extends keyof SessionBody>(
+    stream: string,
+    turn: string | null,
+    kind: K,
+    body: SessionBody[K],
+  ): Draft {
     return { stream, kind, about: turn, body };
   }
 }
@@ -237,7 +248,9 @@ export async function endInterrupted(log: Log): Promise<number> {
         stream,
         kind: "failed",
         about,
-        body: { error: "The server stopped while this turn ran; it was interrupted. The next prompt goes on from here." },
+        body: {
+          error: "The server stopped while this turn ran; it was interrupted. The next prompt goes on from here.",
+        },
         durable: true,
       },
       { stream, kind: "turn_ended", about, body: { after_ms: null }, durable: true },

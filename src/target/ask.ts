@@ -14,10 +14,7 @@ export async function askTarget(
   target: Target,
   tools: { pve: Pve; ssh: Ssh; env: Readonly<Record<string, string>> },
 ): Promise<Reading> {
-  const [said, knock] = await Promise.all([
-    tools.pve.status(target, STATUS_LIMIT_MS),
-    knockOn(target, tools),
-  ]);
+  const [said, knock] = await Promise.all([tools.pve.status(target, STATUS_LIMIT_MS), knockOn(target, tools)]);
   const code = said.ending.is === "exited" ? said.ending.code : null;
   const lastWords = said.stderr.trim().split("\n").at(-1) ?? "";
   // 255 is ssh's own: the host was not asked at all.

@@ -4,7 +4,16 @@
  * agent's socket is handed to `ssh` only, never to the repair agent. Also here: a uid without a passwd entry, which
  * OpenSSH refuses too ("No user exists for uid"), is given a name by libnss-wrapper where that is installed.
  */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { type Child, runChild, startChild } from "../child.ts";
@@ -72,7 +81,9 @@ async function addKey(key_path: string, memory: string, env: Record<string, stri
 
 async function socketOf(agent: Child, socket: string): Promise<void> {
   const over = agent.ended.then((ending) => {
-    throw new KeyTrouble(`ssh-agent ${endingInWords(ending)}; install OpenSSH's client programs on the console's machine.`);
+    throw new KeyTrouble(
+      `ssh-agent ${endingInWords(ending)}; install OpenSSH's client programs on the console's machine.`,
+    );
   });
   const there = (async () => {
     for (let n = 0; n < 250 && !existsSync(socket); n++) await Bun.sleep(20);

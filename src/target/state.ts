@@ -29,6 +29,22 @@ export interface Reading {
 
 export function stateFrom(readings: readonly Reading[], _now: number): State {
   const last = readings.at(-1);
-  const is: StateName = !last ? "unknown" : !last.status ? "unreachable" : /^status: stopped/m.test(last.status.stdout) ? "stopped" : last.knock?.answered ? "running" : "frozen";
-  return { is, says: `It is ${is}.`, because: [], advice: "", leads: null, heard_at: last?.at ?? null, since: last?.at ?? null };
+  const is: StateName = !last
+    ? "unknown"
+    : !last.status
+      ? "unreachable"
+      : /^status: stopped/m.test(last.status.stdout)
+        ? "stopped"
+        : last.knock?.answered
+          ? "running"
+          : "frozen";
+  return {
+    is,
+    says: `It is ${is}.`,
+    because: [],
+    advice: "",
+    leads: null,
+    heard_at: last?.at ?? null,
+    since: last?.at ?? null,
+  };
 }

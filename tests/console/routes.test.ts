@@ -14,7 +14,10 @@ const HTML = { accept: "text/html" };
 const HTMX = { "hx-request": "true", accept: "text/html" };
 
 test("health is for everybody, whatever the Host, and is JSON", async () => {
-  const answer = await console_.ask("/health", { headers: { host: "elsewhere.example", accept: "text/html" }, peer: "203.0.113.9" });
+  const answer = await console_.ask("/health", {
+    headers: { host: "elsewhere.example", accept: "text/html" },
+    peer: "203.0.113.9",
+  });
   expect(answer.status).toBe(200);
   expect(await json(answer)).toMatchObject({ status: "ok", service: "claude-breakglass" });
 });
@@ -47,7 +50,9 @@ test("prompts: 404, 422, 400, 413, 409, each with a sentence", async () => {
   expect(await json(started)).toEqual({ status: "started" });
   const second = await prompt({ prompt: "and now?" });
   expect([second.status, await json(second)]).toEqual([409, { detail: "a turn is already running" }]);
-  expect(await json(await prompt({ prompt: "what is wrong?", request_id: "first-prompt" }))).toEqual({ status: "started" });
+  expect(await json(await prompt({ prompt: "what is wrong?", request_id: "first-prompt" }))).toEqual({
+    status: "started",
+  });
   expect(await json(await console_.post(`/api/session/${id}/cancel`))).toEqual({ cancelled: true });
   expect(await json(await console_.post(`/api/session/${id}/cancel`))).toEqual({ cancelled: false });
 }, 20_000);
@@ -80,7 +85,8 @@ test("a hostile Last-Event-ID is answered as if absent", async () => {
     await stream.cancel();
     return stream.frames[0]?.id;
   };
-  for (const hostile of ["-5", "999999999", "abc", "1e3", ""]) expect(await first({ "last-event-id": hostile })).toBe("0");
+  for (const hostile of ["-5", "999999999", "abc", "1e3", ""])
+    expect(await first({ "last-event-id": hostile })).toBe("0");
   expect(await first({ "last-event-id": "1" })).toBe("1");
 });
 
@@ -130,7 +136,13 @@ test("htmx gets fragments, a browser pages or 303, a terminal text; errors too",
   const page = await console_.ask("/", { headers: HTML });
   const html = await page.text();
   expect(html.startsWith("<!doctype html>")).toBe(true);
-  for (const name of ['aria-label="State"', 'aria-label="Power"', 'aria-label="Transcript"', 'aria-label="Faults"', "LAB"])
+  for (const name of [
+    'aria-label="State"',
+    'aria-label="Power"',
+    'aria-label="Transcript"',
+    'aria-label="Faults"',
+    "LAB",
+  ])
     expect(html).toContain(name);
   const refused = await console_.ask("/api/pve/nothing", { headers: HTMX });
   expect(refused.status).toBe(400);
@@ -140,9 +152,14 @@ test("htmx gets fragments, a browser pages or 303, a terminal text; errors too",
   expect(await gone.text()).toContain('href="/"');
   const text = await console_.ask("/sessions/nowhere", { headers: { accept: "text/plain" } });
   expect(await text.text()).toBe("session not found\n");
-  const made = await console_.ask("/api/session", { method: "POST", headers: { ...HTML, "sec-fetch-site": "same-origin" } });
+  const made = await console_.ask("/api/session", {
+    method: "POST",
+    headers: { ...HTML, "sec-fetch-site": "same-origin" },
+  });
   expect([made.status, made.headers.get("location")?.slice(0, 10)]).toEqual([303, "/sessions/"]);
-  expect((await console_.ask("/health", { method: "POST", headers: { "sec-fetch-site": "same-origin" } })).status).toBe(405);
+  expect((await console_.ask("/health", { method: "POST", headers: { "sec-fetch-site": "same-origin" } })).status).toBe(
+    405,
+  );
 });
 
 test("every answer forbids what is not ours", async () => {

@@ -9,6 +9,8 @@ let browser: Browser;
 let server: TestServer;
 const dir = tempDir("rescue");
 
+const jsonOf = async (response: Response) => (await response.json()) as Record<string, any>;
+
 beforeAll(async () => {
   [browser, server] = await Promise.all([openBrowser(), startServer(dir)]);
 });
@@ -22,15 +24,21 @@ test("broken and recovered from a phone: the state is told, cycle is two taps wi
   const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   expect(await page.getByText("LAB", { exact: true }).isVisible()).toBe(true);
-  await page.getByRole("region", { name: "Power" }).getByRole("button", { name: /^status/ }).tap();
+  await page
+    .getByRole("region", { name: "Power" })
+    .getByRole("button", { name: /^status/ })
+    .tap();
   await page.getByRole("log").getByText("status", { exact: true }).first().waitFor();
 
   await page.getByRole("region", { name: "Faults" }).getByRole("button", { name: "QEMU wedged" }).tap();
   const state = page.getByRole("region", { name: "State" });
-  await state.getByText(/frozen/i).first().waitFor();
+  await state
+    .getByText(/frozen/i)
+    .first()
+    .waitFor();
 
   expect(await onScreen(page, "#do-cycle")).toBe(true);
-  await page.evaluate(() => window.scrollTo(0, 0));
+  await page.evaluate("scrollTo(0, 0)");
   const cycle = (await page.locator("#do-cycle").boundingBox())!;
   await page.getByRole("button", { name: /^cycle/ }).tap();
   const dialog = page.getByRole("dialog");
@@ -40,14 +48,23 @@ test("broken and recovered from a phone: the state is told, cycle is two taps wi
   const confirm = (await yes.boundingBox())!;
   const apart = confirm.y + confirm.height <= cycle.y || confirm.y >= cycle.y + cycle.height;
   expect(apart).toBe(true);
-  expect(await page.evaluate(() => window.scrollY)).toBe(0);
+  expect(await page.evaluate("scrollY")).toBe(0);
   await yes.tap();
-  await page.locator("#running").getByText(/cycle running/).waitFor();
-  await page.locator("#running").getByText(/cycle done/).waitFor({ timeout: 60_000 });
-  await state.getByText(/frozen/i).first().waitFor({ state: "detached", timeout: 60_000 });
+  await page
+    .locator("#running")
+    .getByText(/cycle running/)
+    .waitFor();
+  await page
+    .locator("#running")
+    .getByText(/cycle done/)
+    .waitFor({ timeout: 60_000 });
+  await state
+    .getByText(/frozen/i)
+    .first()
+    .waitFor({ state: "detached", timeout: 60_000 });
   expect(await state.getAttribute("class")).toContain("is-running");
-  const ran = await (await fetch(`${server.url}/api/pve/actions`)).json();
-  expect(ran.actions.filter((a: { verb: string }) => a.verb === "cycle")).toHaveLength(1);
+  const { actions } = await jsonOf(await fetch(`${server.url}/api/pve/actions`));
+  expect(actions.filter((a: { verb: string }) => a.verb === "cycle")).toHaveLength(1);
   expect(complaints).toEqual([]);
   await close();
 }, 120_000);
@@ -115,8 +132,11 @@ test("a cut link and a half-open one are shown, and healed without a gap or a do
   const link = page.getByRole("status", { name: "Link" });
   await link.getByText("live").waitFor();
   const ask = (path: string, init: RequestInit = {}) =>
-    fetch(`${served.url}${path}`, { ...init, headers: { host: `127.0.0.1:${links.port}`, origin: url, ...init.headers } });
-  const id = (await (await ask("/sessions")).json()).sessions[0].session_id as string;
+    fetch(`${served.url}${path}`, {
+      ...init,
+      headers: { host: `127.0.0.1:${links.port}`, origin: url, ...init.headers },
+    });
+  const id = (await jsonOf(await ask("/sessions"))).sessions[0].session_id as string;
   const check = (n: number) =>
     ask("/api/check/disk", {
       method: "POST",
@@ -133,7 +153,7 @@ test("a cut link and a half-open one are shown, and healed without a gap or a do
   links.blackhole(false);
   links.cut();
   await link.getByText("live").waitFor({ timeout: 60_000 });
-  await page.waitForFunction(() => document.querySelectorAll("#transcript > li.card").length >= 7);
+  await page.waitForFunction("document.querySelectorAll('#transcript > li.card').length >= 7");
   const ids = await page.locator("#transcript > li").evaluateAll((items) => items.map((li) => li.id));
   expect(ids.filter((i) => i.startsWith("c-"))).toHaveLength(7);
   expect(new Set(ids).size).toBe(ids.length);

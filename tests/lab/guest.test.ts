@@ -8,7 +8,11 @@ import { afterRepair, afterStart, breakVm, type Fault, newWorld, type World } fr
 const T = 1_700_000_000_000;
 
 function guest(fault: Fault = "none", seed = 7) {
-  let world: World = breakVm(afterStart(newWorld({ vmid: 102, name: "devvm", seed }), 4000, T - 60_000), fault, T - 30_000);
+  let world: World = breakVm(
+    afterStart(newWorld({ vmid: 102, name: "devvm", seed }), 4000, T - 60_000),
+    fault,
+    T - 30_000,
+  );
   let now = T;
   const type = async (command: string, user = "breakglass") => {
     let stdout = "";
@@ -40,7 +44,9 @@ describe("the shell language that people type", () => {
   const said = async (command: string) => (await guest().type(command)).stdout;
 
   test("quotes, variables, substitution, sums", async () => {
-    expect(await said(`x="a  b"; echo "$x" '$x' $x \${y:-none} $(hostname) $((2+3*4))`)).toBe("a  b $x a b none devvm 14\n");
+    expect(await said(`x="a  b"; echo "$x" '$x' $x \${y:-none} $(hostname) $((2+3*4))`)).toBe(
+      "a  b $x a b none devvm 14\n",
+    );
   });
 
   test("lists, groups, pipes, redirections and exit codes", async () => {
@@ -51,11 +57,17 @@ describe("the shell language that people type", () => {
 
   test("loops, conditions, functions, case", async () => {
     expect(await said("for i in 1 2 3; do if [ $i = 2 ]; then continue; fi; echo n$i; done")).toBe("n1\nn3\n");
-    expect(await said('f() { echo "f:$1:$#"; }; f one two; case abc in a*) echo hit;; *) echo miss;; esac')).toBe("f:one:2\nhit\n");
+    expect(await said('f() { echo "f:$1:$#"; }; f one two; case abc in a*) echo hit;; *) echo miss;; esac')).toBe(
+      "f:one:2\nhit\n",
+    );
   });
 
   test("an unknown command is told as bash tells it", async () => {
-    expect(await guest().type("nosuch --flag")).toEqual({ code: 127, stdout: "", stderr: "bash: nosuch: command not found\n" });
+    expect(await guest().type("nosuch --flag")).toEqual({
+      code: 127,
+      stdout: "",
+      stderr: "bash: nosuch: command not found\n",
+    });
   });
 
   test("what can't be read is a syntax error, not a crash", async () => {
@@ -76,9 +88,38 @@ describe("the shell language that people type", () => {
       n = (Math.imul(n, 1_103_515_245) + 12_345) >>> 0;
       return n / 2 ** 32;
     };
-    const bits = ["echo ", "'", '"', "$(", ")", "`", "|", ";", "&&", "{", "}", "if ", "done", "$x", "\\", "\n", "ps ", "-e", "<", ">", "sudo ", "grep [", "awk {", "*", "é\u0000"];
+    const bits = [
+      "echo ",
+      "'",
+      '"',
+      "$(",
+      ")",
+      "`",
+      "|",
+      ";",
+      "&&",
+      "{",
+      "}",
+      "if ",
+      "done",
+      "$x",
+      "\\",
+      "\n",
+      "ps ",
+      "-e",
+      "<",
+      ">",
+      "sudo ",
+      "grep [",
+      "awk {",
+      "*",
+      "é\u0000",
+    ];
     for (let i = 0; i < 1500; i++) {
-      const command = Array.from({ length: 1 + Math.floor(random() * 9) }, () => bits[Math.floor(random() * bits.length)]).join("");
+      const command = Array.from(
+        { length: 1 + Math.floor(random() * 9) },
+        () => bits[Math.floor(random() * bits.length)],
+      ).join("");
       const { code } = await guest().type(command);
       expect(Number.isInteger(code)).toBe(true);
     }
@@ -91,7 +132,14 @@ describe("nothing of it is real", () => {
     const file = join(dir, "precious");
     writeFileSync(file, "kept");
     const { type } = guest();
-    for (const command of [`rm -rf ${dir}`, `sudo rm -rf ${file}`, `echo x > ${dir}/new`, `sudo sh -c 'touch ${dir}/new'`, `find ${dir} -delete`, `sudo truncate -s 0 ${file}`])
+    for (const command of [
+      `rm -rf ${dir}`,
+      `sudo rm -rf ${file}`,
+      `echo x > ${dir}/new`,
+      `sudo sh -c 'touch ${dir}/new'`,
+      `find ${dir} -delete`,
+      `sudo truncate -s 0 ${file}`,
+    ])
       await type(command);
     expect(await Bun.file(file).text()).toBe("kept");
     expect(existsSync(join(dir, "new"))).toBe(false);
@@ -140,7 +188,11 @@ describe("faults show, and their cures cure", () => {
 
 test("the same seed types the same answer", async () => {
   const asked = "ps aux --sort=-%mem | head -8; free -m; df -h; uptime";
-  const [a, b, c] = [await guest("none", 3).type(asked), await guest("none", 3).type(asked), await guest("none", 4).type(asked)];
+  const [a, b, c] = [
+    await guest("none", 3).type(asked),
+    await guest("none", 3).type(asked),
+    await guest("none", 4).type(asked),
+  ];
   expect(a).toEqual(b);
   expect(a).not.toEqual(c);
 });

@@ -29,8 +29,15 @@ describe("one lab", () => {
 
   test("qm says what a PVE host's qm says", async () => {
     const qm = async (...words: string[]) => {
-      const child = Bun.spawn([`${bench.dir}/bin/qm`, ...words], { env: { PATH: "/usr/bin:/bin" }, stdout: "pipe", stderr: "pipe" });
-      const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+      const child = Bun.spawn([`${bench.dir}/bin/qm`, ...words], {
+        env: { PATH: "/usr/bin:/bin" },
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const [stdout, stderr] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
       return { code: await child.exited, stdout, stderr };
     };
     expect(await qm("status", "102")).toEqual({ code: 0, stdout: "status: running\n", stderr: "" });

@@ -20,7 +20,8 @@ function panel() {
       },
     }),
   );
-  const post = (body: string, headers: Record<string, string>) => app.request("/lab/fault", { method: "POST", body, headers });
+  const post = (body: string, headers: Record<string, string>) =>
+    app.request("/lab/fault", { method: "POST", body, headers });
   return { post, fault: () => fault };
 }
 const FORM = { "content-type": "application/x-www-form-urlencoded" };

@@ -1,5 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
+import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -156,7 +156,14 @@ test("when the disk refuses, ordinary appends are rejected and a verb's are kept
   // A writer that does not let go: SQLITE_BUSY after the timeout stands in for a disk that refuses.
   blocker.run("begin immediate");
   const chat = log.append(said("lost, and said so"));
-  const verb = log.append({ stream: "target:t", kind: "requested", about: "x", body: {}, once: "action:x", rescue: true });
+  const verb = log.append({
+    stream: "target:t",
+    kind: "requested",
+    about: "x",
+    body: {},
+    once: "action:x",
+    rescue: true,
+  });
   await expect(chat).rejects.toBeInstanceOf(LogUnwritable);
   expect((await verb).fresh).toBe(true);
   expect(log.once("action:x")?.kind).toBe("requested");

@@ -54,7 +54,9 @@ test(`${HOSTILE} hostile command strings: all refused, nothing happens, one hone
   expect(readdirSync(join(host.world, "state"))).toEqual([]);
   const lines = host.log().slice(before);
   expect(lines.length).toBe(HOSTILE);
-  expect(lines.filter((line) => !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ 127\.0\.0\.1 rejected [ -~]*$/.test(line))).toEqual([]);
+  expect(lines.filter((line) => !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ 127\.0\.0\.1 rejected [ -~]*$/.test(line))).toEqual(
+    [],
+  );
 }, 120_000);
 
 test("what the client puts into its environment changes nothing", async () => {
@@ -78,14 +80,18 @@ test("a line of authorized_keys with a wrong VM number obeys nothing", async () 
   }
 });
 
-test.skipIf(!Bun.which("shellcheck"))("the script and the stand-in pass shellcheck", async () => {
-  const { ending, stdout } = await runChild({
-    argv: ["shellcheck", SCRIPT, join(import.meta.dir, "../support/qm")],
-    env: { PATH: process.env.PATH! },
-  });
-  expect(stdout).toBe("");
-  expect(ending).toEqual({ is: "exited", code: 0 });
-}, 60_000);
+test.skipIf(!Bun.which("shellcheck"))(
+  "the script and the stand-in pass shellcheck",
+  async () => {
+    const { ending, stdout } = await runChild({
+      argv: ["shellcheck", SCRIPT, join(import.meta.dir, "../support/qm")],
+      env: { PATH: process.env.PATH! },
+    });
+    expect(stdout).toBe("");
+    expect(ending).toEqual({ is: "exited", code: 0 });
+  },
+  60_000,
+);
 
 const GRAMMAR =
   /^((status|forensics|start|stop|reset|cycle)(@(102|105))?( [A-Za-z0-9_-]{8,64}( override=[a-z][a-z-]{1,31})?)?|report [A-Za-z0-9_-]{8,64}|version)$/;
@@ -186,7 +192,8 @@ function hostileCommands(count: number): string[] {
     const base = good[below(good.length)]!;
     const at = below(base.length + 1);
     const bit = bits[below(bits.length)]!;
-    const made = below(2) === 0 ? base.slice(0, at) + bit + base.slice(at) : base.slice(0, at) + bit + base.slice(at + 1);
+    const made =
+      below(2) === 0 ? base.slice(0, at) + bit + base.slice(at) : base.slice(0, at) + bit + base.slice(at + 1);
     if (!GRAMMAR.test(made)) all.add(made);
   }
   return [...all];

@@ -1,22 +1,14 @@
 /** A run belongs to the host: once per request id, one at a time per VM, to its end whatever dies, told truly afterwards. */
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lastLine, type PveHost, startPveHost, until } from "../support/pve-host.ts";
 
-const hosts: PveHost[] = [];
-async function pve(wishes: Parameters<typeof startPveHost>[0] = {}): Promise<PveHost> {
-  const host = await startPveHost({ percent: 15, ...wishes });
-  hosts.push(host);
-  return host;
-}
-afterAll(async () => {
-  await Promise.all(hosts.map((host) => host.end()));
-});
+const pve = (wishes: Parameters<typeof startPveHost>[0] = {}) => startPveHost({ percent: 15, ...wishes });
 const count = (host: PveHost, word: string) => host.ledger().filter((line) => line.startsWith(`${word} `)).length;
 
 test.concurrent("cycle gives a new QEMU, evidence first, and a verdict in the last line", async () => {
-  const host = await pve();
+  await using host = await pve();
   const old = host.qemu();
   expect(old).not.toBeNull();
   const { code, stdout, stderr } = await host.ask("cycle@102 first-cycle");
@@ -32,10 +24,10 @@ test.concurrent("cycle gives a new QEMU, evidence first, and a verdict in the la
   const asked = host.ledger();
   expect(asked.indexOf("stop 102 --timeout 15")).toBeGreaterThan(asked.indexOf("listsnapshot 102"));
   expect(host.log().at(-1)).toContain("ended cycle@102 first-cycle exit=0 done");
-}, 60_000);
+}, 120_000);
 
 test.concurrent("the same id attaches, live or ended, and runs nothing", async () => {
-  const host = await pve();
+  await using host = await pve();
   host.knob("slow.stop", "1");
   const both = await Promise.all([host.ask("cycle@102 same-id-1"), host.ask("cycle@102 same-id-1")]);
   const third = await host.ask("cycle same-id-1");
@@ -47,20 +39,20 @@ test.concurrent("the same id attaches, live or ended, and runs nothing", async (
   const report = await host.ask("report same-id-1");
   expect(report.code).toBe(0);
   expect(report.stdout).toBe(`state: ended\nexit: 0\n${bare(both[0].stdout)}`);
-}, 60_000);
+}, 120_000);
 
 test.concurrent("the id of another request is refused", async () => {
-  const host = await pve({ vmids: "102 105" });
+  await using host = await pve({ vmids: "102 105" });
   expect((await host.ask("start@102 taken-id-1")).code).toBe(1); // it runs already
   for (const other of ["stop@102 taken-id-1", "start@105 taken-id-1", "start@102 taken-id-1 override=backup"]) {
     const { code, stderr } = await host.ask(other);
     expect([other, code]).toEqual([other, 2]);
     expect(stderr).toBe("breakglass-pve: rejected: the request id taken-id-1 belongs to another request\n");
   }
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a second run meets 75 with who and since when; reading never waits", async () => {
-  const host = await pve();
+  await using host = await pve();
   host.knob("slow.stop", "3");
   const first = host.begin("cycle@102 holder-of-it");
   await until("the stop is under way", () => count(host, "stop") === 1);
@@ -78,19 +70,19 @@ test.concurrent("a second run meets 75 with who and since when; reading never wa
   // The answers above came while the first one ran, or this proves nothing.
   expect(count(host, "stop")).toBe(1);
   expect((await host.ask("report holder-of-it")).stdout).toStartWith("state: ended\nexit: 0\n");
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a bare verb, as the first system's console sends it, works and says its id", async () => {
-  const host = await pve({ off: true });
+  await using host = await pve({ off: true });
   const { code, stdout } = await host.ask("start");
   expect(code).toBe(0);
   const id = /request (host-\w{16}-\w{8}),/.exec(stdout)?.[1];
   expect(id).toBeDefined();
   expect((await host.ask(`report ${id}`)).stdout).toStartWith("state: ended\nexit: 0\n");
-}, 60_000);
+}, 120_000);
 
 test.concurrent("while it waits it says so at least every 5 s", async () => {
-  const host = await pve();
+  await using host = await pve();
   host.knob("slow.stop", "11");
   const run = host.begin("stop@102 slow-stop-1");
   await until("the stop is under way", () => count(host, "stop") === 1);
@@ -113,10 +105,10 @@ test.concurrent("while it waits it says so at least every 5 s", async () => {
   expect(stdout).toMatch(/^# \d+ s: qm stop 102, at most 30 s$/m);
   expect(longest).toBeLessThan(5_000);
   expect(host.qemu()).toBeNull();
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a host that restarts in the middle: report says so, the outcome is unknown, the next run may begin", async () => {
-  const host = await pve();
+  await using host = await pve();
   host.knob("slow.stop", "20");
   const run = host.begin("cycle@102 cut-by-reboot");
   await until("the stop is under way", () => count(host, "stop") === 1);
@@ -126,7 +118,9 @@ test.concurrent("a host that restarts in the middle: report says so, the outcome
   writeFileSync(join(host.record("cut-by-reboot"), "runner"), `${pid} ${start} 00000000-0000-0000-0000-000000000000\n`);
   const answer = await run.answer;
   expect(answer.code).toBe(4);
-  expect(lastLine(answer.stdout)).toStartWith("verdict: unknown the PVE host restarted during the run (last: qm stop 102");
+  expect(lastLine(answer.stdout)).toStartWith(
+    "verdict: unknown the PVE host restarted during the run (last: qm stop 102",
+  );
   const report = await host.ask("report cut-by-reboot");
   expect(report.code).toBe(0);
   expect(report.stdout).toStartWith("state: ended\nexit: 4\n");
@@ -134,10 +128,10 @@ test.concurrent("a host that restarts in the middle: report says so, the outcome
   expect((await host.ask("cycle@102 cut-by-reboot")).code).toBe(4);
   host.knob("slow.stop", null);
   expect((await host.ask("cycle@102 after-reboot-1")).code).toBe(0);
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a run that was killed on the host is told as such", async () => {
-  const host = await pve();
+  await using host = await pve();
   host.knob("slow.stop", "20");
   const run = host.begin("stop@102 killed-run-1");
   await until("the stop is under way", () => count(host, "stop") === 1);
@@ -145,41 +139,50 @@ test.concurrent("a run that was killed on the host is told as such", async () =>
   const { code, stdout } = await run.answer;
   expect(code).toBe(4);
   expect(lastLine(stdout)).toStartWith("verdict: unknown the run was killed on the PVE host");
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a recycled pid is no living run", async () => {
-  const host = await pve();
+  await using host = await pve();
   const record = host.record("recycled-1");
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   mkdirSync(join(record, "claim"), { recursive: true });
-  writeFileSync(join(record, "request"), `verb: cycle\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: ${boot}\nuptime: 1\n`);
+  writeFileSync(
+    join(record, "request"),
+    `verb: cycle\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: ${boot}\nuptime: 1\n`,
+  );
   writeFileSync(join(record, "output"), "half a line");
   writeFileSync(join(record, "runner"), `${process.pid} 1 ${boot}\n`); // we live, but did not start at tick 1
   const { stdout } = await host.ask("report recycled-1");
   expect(stdout).toBe(
     "state: ended\nexit: 4\nhalf a line\nverdict: unknown the run was killed on the PVE host (last: it began); ask for status\n",
   );
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a record that never started is told as such, and never starts late", async () => {
-  const host = await pve();
+  await using host = await pve();
   const record = host.record("never-began");
   mkdirSync(record, { recursive: true });
-  writeFileSync(join(record, "request"), "verb: cycle\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: another\nuptime: 1\n");
+  writeFileSync(
+    join(record, "request"),
+    "verb: cycle\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: another\nuptime: 1\n",
+  );
   writeFileSync(join(record, "output"), "");
   const { code, stdout } = await host.ask("cycle@102 never-began");
   expect(code).toBe(1);
   expect(lastLine(stdout)).toBe("verdict: failed it was recorded but never started; nothing was changed");
   expect(host.ledger()).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test.concurrent("old records are pruned, living and young ones are not", async () => {
-  const host = await pve({ env: { BREAKGLASS_PVE_KEEP: "3" } });
+  await using host = await pve({ env: { BREAKGLASS_PVE_KEEP: "3" } });
   const old = Date.now() / 1000 - 7200;
   for (let i = 0; i < 8; i++) {
     const record = host.record(`old-record-${i}`);
     mkdirSync(record, { recursive: true });
-    writeFileSync(join(record, "request"), "verb: stop\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: z\nuptime: 1\n");
+    writeFileSync(
+      join(record, "request"),
+      "verb: stop\nvm: 102\noverride: \ncaller: x\nasked: y\nboot: z\nuptime: 1\n",
+    );
     writeFileSync(join(record, "output"), "");
     writeFileSync(join(record, "exit"), "0\n");
     utimesSync(record, old + i, old + i);
@@ -188,33 +191,33 @@ test.concurrent("old records are pruned, living and young ones are not", async (
   await host.ask("start@102 young-record-2");
   const left = readdirSync(join(host.world, "state", "runs")).sort();
   expect(left).toEqual(["old-record-5", "old-record-6", "old-record-7", "young-record-1", "young-record-2"]);
-}, 60_000);
+}, 120_000);
 
 test.concurrent("a folder that can't be written does not stop a rescue", async () => {
-  const host = await pve({ env: { BREAKGLASS_PVE_STATE: "/dev/null/breakglass" } });
+  await using host = await pve({ env: { BREAKGLASS_PVE_STATE: "/dev/null/breakglass" } });
   const { code, stdout } = await host.ask("cycle@102 spare-place-1");
   expect(code).toBe(0);
   expect(stdout).toContain("# the usual folder can't be written: this record is in ");
   expect(existsSync(join(host.world, "spare", "runs", "spare-place-1", "exit"))).toBe(true);
   expect((await host.ask("cycle@102 spare-place-1")).code).toBe(0);
   expect(count(host, "stop")).toBe(1);
-}, 60_000);
+}, 120_000);
 
 test.concurrent("no place for a record at all: nothing runs", async () => {
   const nowhere = { BREAKGLASS_PVE_STATE: "/dev/null/a", BREAKGLASS_PVE_SPARE: "/dev/null/b" };
-  const host = await pve({ env: nowhere });
+  await using host = await pve({ env: nowhere });
   const { code, stdout } = await host.ask("cycle@102 no-place-1");
   expect(code).toBe(1);
   expect(lastLine(stdout)).toStartWith("verdict: failed neither /dev/null/a nor /dev/null/b can be written");
   expect(host.ledger()).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 // Nobody boots systemd for a test: a stand-in takes its place, and says so by its ledger.
 for (const works of [true, false]) {
   test.skipIf(process.getuid?.() !== 0)(
     works ? "where systemd runs, systemd-run detaches the run" : "a systemd-run that fails is not the end: setsid",
     async () => {
-      const host = await pve({ env: { BREAKGLASS_PVE_SYSTEMD: "/" } });
+      await using host = await pve({ env: { BREAKGLASS_PVE_SYSTEMD: "/" } });
       const stand_in = join(host.world, "bin", "systemd-run");
       writeFileSync(
         stand_in,
@@ -230,6 +233,6 @@ for (const works of [true, false]) {
       expect(unit).toContain(`--setenv=BREAKGLASS_PVE_STATE=${join(host.world, "state")}`);
       expect(count(host, "stop")).toBe(1);
     },
-    60_000,
+    120_000,
   );
 }

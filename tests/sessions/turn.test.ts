@@ -93,7 +93,10 @@ test("Stop ends the turn, says by whom and what was ended, and a second Stop fin
   await prompt("go");
   while (!kinds(entries()).includes("said")) await Bun.sleep(2);
   expect(await turns.cancelTurn(session, "edge:ann")).toBe(true);
-  expect(entries().find((e) => e.kind === "cancelled")?.body).toEqual({ by: "edge:ann", ended: "ended the test's agent" });
+  expect(entries().find((e) => e.kind === "cancelled")?.body).toEqual({
+    by: "edge:ann",
+    ended: "ended the test's agent",
+  });
   expect(kinds(entries()).at(-1)).toBe("turn_ended");
   expect(await turns.cancelTurn(session, "edge:ann")).toBe(false);
   expect(await turns.cancelTurn("nowhere", "edge:ann").catch((e) => e.status)).toBe(404);
@@ -107,7 +110,12 @@ test("a turn over its time limit is ended, and says so", async () => {
 });
 
 test("an agent that breaks inside still ends its turn with a sentence", async () => {
-  const broken = { is: "said", get text(): string { throw new Error("broken far end"); } } as unknown as Step;
+  const broken = {
+    is: "said",
+    get text(): string {
+      throw new Error("broken far end");
+    },
+  } as unknown as Step;
   const { prompt, entries, ended } = await desk([broken]);
   await prompt("go");
   await ended();
@@ -155,7 +163,13 @@ test("a turn cut by a restart is marked once, and the next prompt knows what was
   expect(await endInterrupted(first.log)).toBe(0);
   expect(kinds(first.entries()).slice(-2)).toEqual(["failed", "turn_ended"]);
   const next = await desk([well], { log: first.log });
-  await next.turns.startTurn({ session: first.session, text: "and now?", by: "lab", model: null, request_id: "next-1234" });
+  await next.turns.startTurn({
+    session: first.session,
+    text: "and now?",
+    by: "lab",
+    model: null,
+    request_id: "next-1234",
+  });
   expect(next.started[0]).toMatchObject({ resumes: "s1" });
   expect(next.started[0]?.aftermath).toContain('power {"verb":"status"}');
   expect(next.started[0]?.aftermath).toContain("outcome is unknown");

@@ -50,5 +50,7 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
 export async function onScreen(page: Page, selector: string): Promise<boolean> {
   const box = await page.locator(selector).boundingBox();
   const size = page.viewportSize()!;
-  return box !== null && box.y >= 0 && box.x >= 0 && box.y + box.height <= size.height && box.x + box.width <= size.width;
+  return (
+    box !== null && box.y >= 0 && box.x >= 0 && box.y + box.height <= size.height && box.x + box.width <= size.width
+  );
 }

@@ -2,7 +2,17 @@
  * A PVE host for tests: a real sshd whose forced command is the real host script, over the stand-in qm with one VM (102) whose
  * QEMU is a real process. It knows nothing of the console.
  */
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Child, runChild, startChild } from "../../src/child.ts";
@@ -34,7 +44,11 @@ export interface PveHost {
   log(): string[];
   record(id: string): string;
   end(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
+
+// A host costs a few dozen processes a run: more than this many at once only wait for each other.
+let room = 4;
 
 export interface PveWishes {
   /** Every wait of the script, in percent. */
@@ -47,6 +61,8 @@ export interface PveWishes {
 }
 
 export async function startPveHost({ percent = 30, env = {}, options, vmids = "102", off = false }: PveWishes = {}) {
+  await until("there is room for one more host", () => room > 0, 110_000);
+  room--;
   const world = mkdtempSync(join(tmpdir(), "breakglass-pve-"));
   for (const folder of ["run", "lock", "bin", "state"]) mkdirSync(join(world, folder));
   symlinkSync(QM, join(world, "bin", "qm"));
@@ -96,7 +112,10 @@ export async function startPveHost({ percent = 30, env = {}, options, vmids = "1
     world,
     sshd,
     async ask(command, more = ["-o", mux]) {
-      const { ending, stdout, stderr } = await runChild({ argv: argv(command, more), env: sshEnv, limit_ms: 120_000 }, 4e6);
+      const { ending, stdout, stderr } = await runChild(
+        { argv: argv(command, more), env: sshEnv, limit_ms: 120_000 },
+        4e6,
+      );
       return { code: ending.is === "exited" ? ending.code : null, stdout, stderr };
     },
     begin(command) {
@@ -127,10 +146,12 @@ export async function startPveHost({ percent = 30, env = {}, options, vmids = "1
     },
     log: () => (existsSync(join(world, "log")) ? readFileSync(join(world, "log"), "utf8").trimEnd().split("\n") : []),
     record: (id) => join(world, "state", "runs", id),
+    [Symbol.asyncDispose]: () => host.end(),
     async end() {
       await Promise.all([shared.stop(200), sshd.stop()]);
       endEveryProcessOf(world);
       rmSync(world, { recursive: true, force: true });
+      room++;
     },
   };
   return host;

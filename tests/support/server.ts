@@ -24,11 +24,7 @@ export function tempDir(name: string): string {
   return mkdtempSync(join(tmpdir(), `bg-${name}-`));
 }
 
-export async function startServer(
-  dir: string,
-  env: Record<string, string> = {},
-  port = 0,
-): Promise<TestServer> {
+export async function startServer(dir: string, env: Record<string, string> = {}, port = 0): Promise<TestServer> {
   const child = Bun.spawn([process.execPath, MAIN], {
     env: scrubbed({ PORT: String(port), BREAKGLASS_DATA_DIR: dir, ...env }),
     stdin: "ignore",

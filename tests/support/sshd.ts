@@ -49,9 +49,13 @@ export async function startSshd({ dir, forced, options, env = {} }: SshdWishes):
     ...(forced === undefined ? [] : [`command="${forced.replaceAll('"', '\\"')}"`, "restrict"]),
     ...(options ? [options] : []),
   ].join(",");
-  writeFileSync(join(dir, "authorized_keys"), `${line} ${readFileSync(join(dir, "client_key.pub"), "utf8")}`.trimStart());
+  writeFileSync(
+    join(dir, "authorized_keys"),
+    `${line} ${readFileSync(join(dir, "client_key.pub"), "utf8")}`.trimStart(),
+  );
   chmodSync(join(dir, "authorized_keys"), 0o600);
-  const set = Object.entries(env).map(([name, value]) => {
+  // Under sshd bash reads ~/.bashrc unless it is nested; what the person who runs the tests has there is no part of them.
+  const set = Object.entries({ SHLVL: "1", ...env }).map(([name, value]) => {
     if (/["\\\n]/.test(value)) throw new Error(`sshd can't set ${name}: it holds a quote, a backslash or a line break`);
     return `"${name}=${value}"`;
   });
@@ -76,7 +80,7 @@ export async function startSshd({ dir, forced, options, env = {} }: SshdWishes):
         "MaxStartups 500",
         "MaxSessions 200",
         "PrintMotd no",
-        ...(set.length > 0 ? [`SetEnv ${set.join(" ")}`] : []),
+        `SetEnv ${set.join(" ")}`,
         "",
       ].join("\n"),
     );

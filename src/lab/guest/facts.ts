@@ -37,7 +37,14 @@ export interface Facts {
     memory: readonly [readonly number[], readonly number[]];
     io: readonly [readonly number[], readonly number[]];
   };
-  readonly disks: readonly { device: string; type: string; mount: string; size_kb: number; used_kb: number; inodes_percent: number }[];
+  readonly disks: readonly {
+    device: string;
+    type: string;
+    mount: string;
+    size_kb: number;
+    used_kb: number;
+    inodes_percent: number;
+  }[];
   readonly processes: readonly Process[];
   readonly units: readonly Unit[];
   readonly uptime_s: number;
@@ -59,10 +66,32 @@ export function factsOf(world: World, now: number): Facts {
     load: crowded ? [60.42, 58.17, 41.9] : full ? [1.12, 0.94, 0.61] : [0.3 + at(1, 0.3), 0.35, 0.31],
     memory: crowded
       ? { total: 24_641_536, used: 23_592_960, cache: 312_320, swap_total: 14_680_064, swap_used: 14_575_206 }
-      : { total: 24_641_536, used: 6_291_456 + Math.floor(at(2, 900_000)), cache: 9_437_184, swap_total: 14_680_064, swap_used: 104_448 },
+      : {
+          total: 24_641_536,
+          used: 6_291_456 + Math.floor(at(2, 900_000)),
+          cache: 9_437_184,
+          swap_total: 14_680_064,
+          swap_used: 104_448,
+        },
     pressure: {
-      memory: crowded ? [[88.4, 86.1, 71.2], [81.7, 80.3, 64.9]] : [[0, 0, 0], [0, 0, 0]],
-      io: crowded ? [[91.2, 89.9, 70.1], [84.3, 82.2, 66.0]] : [[0.2, 0.1, 0.05], [0.1, 0.05, 0.02]],
+      memory: crowded
+        ? [
+            [88.4, 86.1, 71.2],
+            [81.7, 80.3, 64.9],
+          ]
+        : [
+            [0, 0, 0],
+            [0, 0, 0],
+          ],
+      io: crowded
+        ? [
+            [91.2, 89.9, 70.1],
+            [84.3, 82.2, 66.0],
+          ]
+        : [
+            [0.2, 0.1, 0.05],
+            [0.1, 0.05, 0.02],
+          ],
     },
     disks: [
       { device: "udev", type: "devtmpfs", mount: "/dev", size_kb: 12_289_024, used_kb: 0, inodes_percent: 1 },
@@ -82,34 +111,145 @@ function processesOf(world: World, crowded: boolean): Process[] {
   const own: Process[] = [
     { pid: 1, user: "root", comm: "systemd", args: "/sbin/init", stat: "Ss", cpu: 0, rss_kb: 13_312 },
     { pid: 2, user: "root", comm: "kthreadd", args: "[kthreadd]", stat: "S", cpu: 0, rss_kb: 0, kernel: true },
-    { pid: 64, user: "root", comm: "kswapd0", args: "[kswapd0]", stat: crowded ? "R" : "S", cpu: crowded ? 94.1 : 0, rss_kb: 0, kernel: true },
-    { pid: 211, user: "root", comm: "jbd2/sda1-8", args: "[jbd2/sda1-8]", stat: stuck, cpu: 0, rss_kb: 0, kernel: true },
-    { pid: 288, user: "root", comm: "systemd-journal", args: "/lib/systemd/systemd-journald", stat: `${stuck}s`, cpu: 0.1, rss_kb: 61_440 },
-    { pid: base, user: "root", comm: "sshd", args: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", stat: "Ss", cpu: 0, rss_kb: 9_216 },
+    {
+      pid: 64,
+      user: "root",
+      comm: "kswapd0",
+      args: "[kswapd0]",
+      stat: crowded ? "R" : "S",
+      cpu: crowded ? 94.1 : 0,
+      rss_kb: 0,
+      kernel: true,
+    },
+    {
+      pid: 211,
+      user: "root",
+      comm: "jbd2/sda1-8",
+      args: "[jbd2/sda1-8]",
+      stat: stuck,
+      cpu: 0,
+      rss_kb: 0,
+      kernel: true,
+    },
+    {
+      pid: 288,
+      user: "root",
+      comm: "systemd-journal",
+      args: "/lib/systemd/systemd-journald",
+      stat: `${stuck}s`,
+      cpu: 0.1,
+      rss_kb: 61_440,
+    },
+    {
+      pid: base,
+      user: "root",
+      comm: "sshd",
+      args: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
+      stat: "Ss",
+      cpu: 0,
+      rss_kb: 9_216,
+    },
     { pid: base + 14, user: "root", comm: "qemu-ga", args: "/usr/sbin/qemu-ga", stat: "Ss", cpu: 0, rss_kb: 5_120 },
-    { pid: base + 40, user: "postgres", comm: "postgres", args: "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main", stat: `${stuck}s`, cpu: 0.4, rss_kb: 1_310_720 },
-    { pid: base + 77, user: "app", comm: "node", args: "node /srv/app/server.js", stat: `${stuck}sl`, cpu: 2.1, rss_kb: 1_884_160 },
-    { pid: base + 91, user: "app", comm: "node", args: "node /srv/app/worker.js", stat: `${stuck}l`, cpu: 1.2, rss_kb: 942_080 },
-    { pid: base + 130, user: "dev", comm: "dockerd", args: "/usr/bin/dockerd -H fd://", stat: "Ssl", cpu: 0.3, rss_kb: 143_360 },
+    {
+      pid: base + 40,
+      user: "postgres",
+      comm: "postgres",
+      args: "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main",
+      stat: `${stuck}s`,
+      cpu: 0.4,
+      rss_kb: 1_310_720,
+    },
+    {
+      pid: base + 77,
+      user: "app",
+      comm: "node",
+      args: "node /srv/app/server.js",
+      stat: `${stuck}sl`,
+      cpu: 2.1,
+      rss_kb: 1_884_160,
+    },
+    {
+      pid: base + 91,
+      user: "app",
+      comm: "node",
+      args: "node /srv/app/worker.js",
+      stat: `${stuck}l`,
+      cpu: 1.2,
+      rss_kb: 942_080,
+    },
+    {
+      pid: base + 130,
+      user: "dev",
+      comm: "dockerd",
+      args: "/usr/bin/dockerd -H fd://",
+      stat: "Ssl",
+      cpu: 0.3,
+      rss_kb: 143_360,
+    },
   ];
   if (world.fault !== "service_dead") {
-    own.push({ pid: base + 55, user: "root", comm: "nginx", args: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;", stat: "Ss", cpu: 0, rss_kb: 12_288 });
-    own.push({ pid: base + 56, user: "www-data", comm: "nginx", args: "nginx: worker process", stat: "S", cpu: 0.2, rss_kb: 18_432 });
+    own.push({
+      pid: base + 55,
+      user: "root",
+      comm: "nginx",
+      args: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;",
+      stat: "Ss",
+      cpu: 0,
+      rss_kb: 12_288,
+    });
+    own.push({
+      pid: base + 56,
+      user: "www-data",
+      comm: "nginx",
+      args: "nginx: worker process",
+      stat: "S",
+      cpu: 0.2,
+      rss_kb: 18_432,
+    });
   }
   if (!crowded) return own;
   const largest = base + 2_411;
-  own.push({ pid: largest, user: "dev", comm: LARGEST, args: "ugrep -rn --hidden -e TODO / --include=*", stat: "Dl", cpu: 41.3, rss_kb: 10_485_760 });
+  own.push({
+    pid: largest,
+    user: "dev",
+    comm: LARGEST,
+    args: "ugrep -rn --hidden -e TODO / --include=*",
+    stat: "Dl",
+    cpu: 41.3,
+    rss_kb: 10_485_760,
+  });
   // The wall of tasks waiting for the disk: 41 in state D with those above.
   for (let i = 0; own.filter((p) => p.stat.startsWith("D")).length < 41; i++)
-    own.push({ pid: largest + 3 + i, user: "dev", comm: i % 3 ? "git" : "tsserver", args: i % 3 ? "git status --porcelain" : "node tsserver.js", stat: "D", cpu: 0.1, rss_kb: 61_440 + 1024 * i });
+    own.push({
+      pid: largest + 3 + i,
+      user: "dev",
+      comm: i % 3 ? "git" : "tsserver",
+      args: i % 3 ? "git status --porcelain" : "node tsserver.js",
+      stat: "D",
+      cpu: 0.1,
+      rss_kb: 61_440 + 1024 * i,
+    });
   return own;
 }
 
 function unitsOf(world: World, full: boolean): Unit[] {
   const base = 700 + Math.floor(chance(world.seed, 9) * 200);
   const dead = world.fault === "service_dead";
-  const unit = (name: string, about: string, pid: number | null): Unit => ({ name: `${name}.service`, about, state: "active", sub: "running", pid });
-  const failed = (name: string, about: string, why: string): Unit => ({ name: `${name}.service`, about, state: "failed", sub: "failed", pid: null, why });
+  const unit = (name: string, about: string, pid: number | null): Unit => ({
+    name: `${name}.service`,
+    about,
+    state: "active",
+    sub: "running",
+    pid,
+  });
+  const failed = (name: string, about: string, why: string): Unit => ({
+    name: `${name}.service`,
+    about,
+    state: "failed",
+    sub: "failed",
+    pid: null,
+    why,
+  });
   return [
     full
       ? failed("app-worker", "Order export worker", "exit-code")

@@ -10,7 +10,8 @@ interface Entry {
 }
 
 const facts = (run: Run) => factsOf(run.machine.world(), run.machine.now());
-const three = (n: readonly number[]) => `avg10=${n[0]!.toFixed(2)} avg60=${n[1]!.toFixed(2)} avg300=${n[2]!.toFixed(2)}`;
+const three = (n: readonly number[]) =>
+  `avg10=${n[0]!.toFixed(2)} avg60=${n[1]!.toFixed(2)} avg300=${n[2]!.toFixed(2)}`;
 const pressure = (which: "memory" | "io") => (run: Run) => {
   const [some, full] = facts(run).pressure[which];
   return `some ${three(some)} total=91842210\nfull ${three(full)} total=80120482\n`;
@@ -18,16 +19,36 @@ const pressure = (which: "memory" | "io") => (run: Run) => {
 
 const ALWAYS: Readonly<Record<string, Entry>> = {
   "/etc/hostname": { kb: 4, text: (run) => `${facts(run).hostname}\n` },
-  "/etc/os-release": { kb: 4, text: () => 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n' },
+  "/etc/os-release": {
+    kb: 4,
+    text: () => 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n',
+  },
   "/etc/fstab": { kb: 4, text: () => "UUID=4b1f / ext4 errors=remount-ro 0 1\n/swapfile none swap sw 0 0\n" },
-  "/etc/nginx/nginx.conf": { kb: 4, text: () => "user www-data;\nworker_processes auto;\nevents { worker_connections 768; }\nhttp { include /etc/nginx/sites-enabled/*; }\n" },
-  "/proc/loadavg": { kb: 0, text: (run) => `${facts(run).load.map((n) => n.toFixed(2)).join(" ")} 2/${facts(run).processes.length} 4211\n` },
+  "/etc/nginx/nginx.conf": {
+    kb: 4,
+    text: () =>
+      "user www-data;\nworker_processes auto;\nevents { worker_connections 768; }\nhttp { include /etc/nginx/sites-enabled/*; }\n",
+  },
+  "/proc/loadavg": {
+    kb: 0,
+    text: (run) =>
+      `${facts(run)
+        .load.map((n) => n.toFixed(2))
+        .join(" ")} 2/${facts(run).processes.length} 4211\n`,
+  },
   "/proc/uptime": { kb: 0, text: (run) => `${facts(run).uptime_s}.00 0.00\n` },
   "/proc/meminfo": { kb: 0, text: meminfo },
   "/proc/pressure/memory": { kb: 0, text: pressure("memory") },
   "/proc/pressure/io": { kb: 0, text: pressure("io") },
-  "/proc/mounts": { kb: 0, text: () => "/dev/sda1 / ext4 rw,relatime,errors=remount-ro 0 0\n/dev/sda15 /boot/efi vfat rw,relatime 0 0\n" },
-  "/proc/swaps": { kb: 0, text: (run) => `Filename Type Size Used Priority\n/swapfile file ${facts(run).memory.swap_total} ${facts(run).memory.swap_used} -2\n` },
+  "/proc/mounts": {
+    kb: 0,
+    text: () => "/dev/sda1 / ext4 rw,relatime,errors=remount-ro 0 0\n/dev/sda15 /boot/efi vfat rw,relatime 0 0\n",
+  },
+  "/proc/swaps": {
+    kb: 0,
+    text: (run) =>
+      `Filename Type Size Used Priority\n/swapfile file ${facts(run).memory.swap_total} ${facts(run).memory.swap_used} -2\n`,
+  },
   "/proc/version": { kb: 0, text: () => "Linux version 6.1.0-29-amd64 (debian-kernel@lists.debian.org)\n" },
   "/var/log/syslog": { kb: 18_204, text: () => "systemd[1]: Started Session 4 of User dev.\n" },
   "/var/log/journal/7d1c/system.journal": { kb: 131_072 },
@@ -49,15 +70,32 @@ function files(run: Run): Readonly<Record<string, Entry>> {
 
 function meminfo(run: Run): string {
   const m = facts(run).memory;
-  const rows = { MemTotal: m.total, MemFree: Math.max(0, m.total - m.used - m.cache), MemAvailable: Math.max(0, m.total - m.used - 20_000), Buffers: 2104, Cached: m.cache, SwapTotal: m.swap_total, SwapFree: m.swap_total - m.swap_used, Dirty: 412 };
-  return `${Object.entries(rows).map(([key, kb]) => `${`${key}:`.padEnd(16)}${String(kb).padStart(8)} kB`).join("\n")}\n`;
+  const rows = {
+    MemTotal: m.total,
+    MemFree: Math.max(0, m.total - m.used - m.cache),
+    MemAvailable: Math.max(0, m.total - m.used - 20_000),
+    Buffers: 2104,
+    Cached: m.cache,
+    SwapTotal: m.swap_total,
+    SwapFree: m.swap_total - m.swap_used,
+    Dirty: 412,
+  };
+  return `${Object.entries(rows)
+    .map(([key, kb]) => `${`${key}:`.padEnd(16)}${String(kb).padStart(8)} kB`)
+    .join("\n")}\n`;
 }
 
 const clean = (path: string) => (path.length > 1 ? path.replace(/\/+$/, "") : path);
-const below = (all: Readonly<Record<string, Entry>>, dir: string) => Object.entries(all).filter(([path]) => path === dir || path.startsWith(dir === "/" ? "/" : `${dir}/`));
+const below = (all: Readonly<Record<string, Entry>>, dir: string) =>
+  Object.entries(all).filter(([path]) => path === dir || path.startsWith(dir === "/" ? "/" : `${dir}/`));
 const spread = (run: Run, path: string): string[] => {
   if (!/[*?]/.test(path)) return [clean(path)];
-  const pattern = new RegExp(`^${path.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, "[^/]*").replace(/\?/g, "[^/]")}(?=/|$)`);
+  const pattern = new RegExp(
+    `^${path
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replace(/\*/g, "[^/]*")
+      .replace(/\?/g, "[^/]")}(?=/|$)`,
+  );
   return [...new Set(Object.keys(files(run)).flatMap((p) => pattern.exec(p)?.[0] ?? []))];
 };
 
@@ -74,7 +112,13 @@ const cat: Program = (run) => {
     if (process) run.out(`${facts(run).processes.find((p) => String(p.pid) === process[1])?.comm ?? "cat"}\n`);
     else if (file?.text) run.out(file.text(run));
     else {
-      const why = file ? (file.root && !run.root ? "Permission denied" : null) : below(files(run), path).length > 0 ? "Is a directory" : "No such file or directory";
+      const why = file
+        ? file.root && !run.root
+          ? "Permission denied"
+          : null
+        : below(files(run), path).length > 0
+          ? "Is a directory"
+          : "No such file or directory";
       if (why) run.err(`${run.name}: ${path}: ${why}\n`);
       else run.err(`${run.name}: ${path}: the lab keeps no contents of this file\n`);
       code = 1;
@@ -86,11 +130,19 @@ const cat: Program = (run) => {
 /** head, tail, grep and the like read the files they are given, then work as on a pipe. */
 function reading(program: Program, firstIsPattern: boolean): Program {
   return (run) => {
-    const isFile = (arg: string, i: number) => (arg.startsWith("/") || /^[\w.-]+\.(log|txt|js)$/.test(arg)) && (!firstIsPattern || run.args.slice(0, i).some((a) => !a.startsWith("-")));
+    const isFile = (arg: string, i: number) =>
+      (arg.startsWith("/") || /^[\w.-]+\.(log|txt|js)$/.test(arg)) &&
+      (!firstIsPattern || run.args.slice(0, i).some((a) => !a.startsWith("-")));
     const paths = run.args.filter((arg, i) => isFile(arg, i));
     if (paths.length === 0) return program(run);
     let text = "";
-    const code = cat({ ...run, args: paths, out: (t) => void (text += t) });
+    const code = cat({
+      ...run,
+      args: paths,
+      out: (t) => {
+        text += t;
+      },
+    });
     const rest = run.args.filter((arg, i) => !isFile(arg, i));
     const after = program({ ...run, args: rest, stdin: text });
     return code !== 0 ? code : after;
@@ -119,7 +171,10 @@ const ls: Program = (run) => {
       if (!has("l")) run.out(sorted.length ? `${sorted.map(([name]) => name).join("\n")}\n` : "");
       else {
         run.out(`total ${sorted.reduce((n, [, e]) => n + e.kb, 0)}\n`);
-        for (const [name, e] of sorted) run.out(`${e.dir ? "drwxr-xr-x" : "-rw-r--r--"} 1 root root ${(has("h") ? human(e.kb) : String(e.kb * 1024)).padStart(12)} Nov 20 04:10 ${name}\n`);
+        for (const [name, e] of sorted)
+          run.out(
+            `${e.dir ? "drwxr-xr-x" : "-rw-r--r--"} 1 root root ${(has("h") ? human(e.kb) : String(e.kb * 1024)).padStart(12)} Nov 20 04:10 ${name}\n`,
+          );
       }
     }
   return code;
@@ -127,8 +182,16 @@ const ls: Program = (run) => {
 
 const du: Program = (run) => {
   const { has, plain, value } = options(run.args.filter((_, i) => run.args[i - 1] !== "-d"));
-  const depth = has("s", "summarize") ? 0 : Number(value("max-depth") ?? run.args[run.args.indexOf("-d") + 1] ?? run.args.find((a) => /^-d\d/.test(a))?.slice(2) ?? 9);
-  const show = (kb: number, path: string) => run.out(`${has("h") ? human(kb) : has("m") ? Math.ceil(kb / 1024) : kb}\t${path}\n`);
+  const depth = has("s", "summarize")
+    ? 0
+    : Number(
+        value("max-depth") ??
+          run.args[run.args.indexOf("-d") + 1] ??
+          run.args.find((a) => /^-d\d/.test(a))?.slice(2) ??
+          9,
+      );
+  const show = (kb: number, path: string) =>
+    run.out(`${has("h") ? human(kb) : has("m") ? Math.ceil(kb / 1024) : kb}\t${path}\n`);
   let code = 0;
   for (const asked of plain.filter((p) => !/^\d+$/.test(p)).flatMap((path) => spread(run, path))) {
     const inside = below(files(run), asked);
@@ -139,7 +202,11 @@ const du: Program = (run) => {
     const sums = new Map<string, number>();
     for (const [path, { kb }] of inside) {
       const parts = path.slice(asked === "/" ? 1 : asked.length + 1).split("/");
-      for (let d = 0; d <= Math.min(Number.isFinite(depth) ? depth : 9, parts.length - (has("a", "all") ? 0 : 1)); d++) {
+      for (
+        let d = 0;
+        d <= Math.min(Number.isFinite(depth) ? depth : 9, parts.length - (has("a", "all") ? 0 : 1));
+        d++
+      ) {
         const at = d === 0 ? asked : `${asked === "/" ? "" : asked}/${parts.slice(0, d).join("/")}`;
         sums.set(at, (sums.get(at) ?? 0) + kb);
       }
@@ -150,19 +217,33 @@ const du: Program = (run) => {
 };
 
 const find: Program = (run) => {
-  const roots = run.args.slice(0, run.args.findIndex((a) => /^[-(!]/.test(a)) < 0 ? undefined : run.args.findIndex((a) => /^[-(!]/.test(a)));
+  const roots = run.args.slice(
+    0,
+    run.args.findIndex((a) => /^[-(!]/.test(a)) < 0 ? undefined : run.args.findIndex((a) => /^[-(!]/.test(a)),
+  );
   const after = (name: string) => run.args[run.args.indexOf(name) + 1] ?? null;
   const size = run.args.includes("-size") ? /^\+?(\d+)([kMG])?/.exec(after("-size") ?? "") : null;
   const least = size ? Number(size[1]) * { k: 1, M: 1024, G: 1024 * 1024 }[(size[2] ?? "k") as "k"] : 0;
-  const name = run.args.includes("-name") ? new RegExp(`^${(after("-name") ?? "*").replace(/\./g, "\\.").replace(/\*/g, ".*")}$`) : null;
+  const name = run.args.includes("-name")
+    ? new RegExp(`^${(after("-name") ?? "*").replace(/\./g, "\\.").replace(/\*/g, ".*")}$`)
+    : null;
   const format = run.args.includes("-printf") ? after("-printf") : null;
   for (const root of roots.length > 0 ? roots : ["/home/dev"])
     for (const [path, { kb }] of below(files(run), clean(root))) {
       if (kb < least || (name && !name.test(path.split("/").at(-1)!)) || path.startsWith("/proc/")) continue;
       if (run.args.includes("-delete")) {
         if (rm({ ...run, args: [path] }) !== 0) return 1;
-      } else if (format !== null) run.out(format.replace(/%s/g, String(kb * 1024)).replace(/%k/g, String(kb)).replace(/%p/g, path).replace(/\\n/g, "\n").replace(/\\t/g, "\t"));
-      else if (run.args.includes("-exec") || run.args.includes("-ls")) run.out(`-rw-r--r-- 1 root root ${human(kb).padStart(5)} Nov 20 04:10 ${path}\n`);
+      } else if (format !== null)
+        run.out(
+          format
+            .replace(/%s/g, String(kb * 1024))
+            .replace(/%k/g, String(kb))
+            .replace(/%p/g, path)
+            .replace(/\\n/g, "\n")
+            .replace(/\\t/g, "\t"),
+        );
+      else if (run.args.includes("-exec") || run.args.includes("-ls"))
+        run.out(`-rw-r--r-- 1 root root ${human(kb).padStart(5)} Nov 20 04:10 ${path}\n`);
       else run.out(`${path}\n`);
     }
   return 0;
@@ -183,7 +264,9 @@ const rm: Program = (run) => {
     }
     if (inside.every(([p]) => p === BIG_FILE || p.includes("archived.journal"))) run.machine.repair("space_freed");
     else {
-      run.err(`rm: '${path}' was kept: the lab's simulated guest only lets go of ${BIG_FILE} and of archived journals\n`);
+      run.err(
+        `rm: '${path}' was kept: the lab's simulated guest only lets go of ${BIG_FILE} and of archived journals\n`,
+      );
       return 1;
     }
   }

@@ -27,12 +27,18 @@ export type Program = (run: Run) => number | Promise<number>;
 export type Programs = Readonly<Record<string, Program>>;
 
 /** Words without dashes, and a test for a short or long option. */
-export function options(args: readonly string[]): { plain: string[]; has: (...names: string[]) => boolean; value: (...names: string[]) => string | null } {
+export function options(args: readonly string[]): {
+  plain: string[];
+  has: (...names: string[]) => boolean;
+  value: (...names: string[]) => string | null;
+} {
   const plain = args.filter((arg) => !/^-./.test(arg));
   const has = (...names: string[]) =>
     args.some((arg) =>
       names.some((name) =>
-        name.length === 1 ? /^-[a-zA-Z0-9]+$/.test(arg) && arg.includes(name) : arg === `--${name}` || arg.startsWith(`--${name}=`),
+        name.length === 1
+          ? /^-[a-zA-Z0-9]+$/.test(arg) && arg.includes(name)
+          : arg === `--${name}` || arg.startsWith(`--${name}=`),
       ),
     );
   const value = (...names: string[]) => {
@@ -53,7 +59,8 @@ export function human(kb: number): string {
   if (kb === 0) return "0";
   let n = kb;
   for (const unit of ["K", "M", "G", "T"]) {
-    if (n < 1000) return n < 10 && unit !== "K" ? `${(Math.ceil(n * 10) / 10).toFixed(1)}${unit}` : `${Math.ceil(n)}${unit}`;
+    if (n < 1000)
+      return n < 10 && unit !== "K" ? `${(Math.ceil(n * 10) / 10).toFixed(1)}${unit}` : `${Math.ceil(n)}${unit}`;
     n /= 1024;
   }
   return `${Math.ceil(n)}P`;

@@ -17,7 +17,10 @@ const systemctl: Program = async (run) => {
     case "list-unit-files": {
       const state = has("failed") ? "failed" : value("state");
       const only = state === null ? units : units.filter((u) => u.state === state || u.sub === state);
-      const rows = only.map((u) => `${u.state === "failed" ? "● " : "  "}${u.name.padEnd(26)} loaded ${u.state.padEnd(6)} ${u.sub.padEnd(7)} ${u.about}`);
+      const rows = only.map(
+        (u) =>
+          `${u.state === "failed" ? "● " : "  "}${u.name.padEnd(26)} loaded ${u.state.padEnd(6)} ${u.sub.padEnd(7)} ${u.about}`,
+      );
       if (!has("no-legend")) run.out(`  UNIT                       LOAD   ACTIVE SUB     DESCRIPTION\n`);
       if (rows.length > 0) run.out(`${has("plain") ? rows.map((r) => r.slice(2)).join("\n") : rows.join("\n")}\n`);
       if (!has("no-legend")) run.out(`\n${rows.length} loaded units listed.\n`);
@@ -41,7 +44,9 @@ const systemctl: Program = async (run) => {
   if (names.length === 0) {
     if (verb === "status") {
       const failed = units.filter((u) => u.state === "failed").length;
-      run.out(`● ${facts(run).hostname}\n    State: ${failed > 0 ? "degraded" : "running"}\n     Jobs: 0 queued\n   Failed: ${failed} units\n`);
+      run.out(
+        `● ${facts(run).hostname}\n    State: ${failed > 0 ? "degraded" : "running"}\n     Jobs: 0 queued\n   Failed: ${failed} units\n`,
+      );
       return 0;
     }
     run.err("Too few arguments.\n");
@@ -72,8 +77,18 @@ const systemctl: Program = async (run) => {
         run.out("enabled\n");
         break;
       case "show": {
-        const all = { Id: full, LoadState: unit ? "loaded" : "not-found", ActiveState: unit?.state ?? "inactive", SubState: unit?.sub ?? "dead", Result: unit?.why ?? "success", MainPID: String(unit?.pid ?? 0), NRestarts: unit?.state === "failed" ? "5" : "0" };
-        const asked = (run.args.join(" ").match(/(?:-p ?|--property[= ])([\w,]+)/)?.[1] ?? "").split(",").filter(Boolean);
+        const all = {
+          Id: full,
+          LoadState: unit ? "loaded" : "not-found",
+          ActiveState: unit?.state ?? "inactive",
+          SubState: unit?.sub ?? "dead",
+          Result: unit?.why ?? "success",
+          MainPID: String(unit?.pid ?? 0),
+          NRestarts: unit?.state === "failed" ? "5" : "0",
+        };
+        const asked = (run.args.join(" ").match(/(?:-p ?|--property[= ])([\w,]+)/)?.[1] ?? "")
+          .split(",")
+          .filter(Boolean);
         for (const [key, text] of Object.entries(all))
           if (asked.length === 0 || asked.includes(key)) run.out(has("value") ? `${text}\n` : `${key}=${text}\n`);
         break;
@@ -88,7 +103,9 @@ const systemctl: Program = async (run) => {
           run.err(`Failed to ${verb} ${full}: Unit ${full} not found.\n`);
           code = 5;
         } else if (unit.name === "app-worker.service" && unit.state === "failed") {
-          run.err("Job for app-worker.service failed because the control process exited with error code.\nSee \"systemctl status app-worker.service\" and \"journalctl -xeu app-worker.service\" for details.\n");
+          run.err(
+            'Job for app-worker.service failed because the control process exited with error code.\nSee "systemctl status app-worker.service" and "journalctl -xeu app-worker.service" for details.\n',
+          );
           code = 1;
         } else if (unit.name === "nginx.service" && unit.state === "failed") {
           await run.machine.sleep(150);
@@ -157,7 +174,11 @@ function unitLog(run: Run, name: string): string[] {
 export function kernelLog(run: Run): string[] {
   const world = run.machine.world();
   const f = facts(run);
-  const boot = ["EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.", "virtio_net virtio0 eth0: renamed from ens18", "Adding 14680060k swap on /swapfile.  Priority:-2 extents:24"];
+  const boot = [
+    "EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none.",
+    "virtio_net virtio0 eth0: renamed from ens18",
+    "Adding 14680060k swap on /swapfile.  Priority:-2 extents:24",
+  ];
   if (world.fault === "out_of_memory") {
     const largest = f.processes.find((p) => p.comm === LARGEST);
     return [
@@ -179,7 +200,8 @@ const dmesg: Program = (run) => {
   }
   const dated = options(run.args).has("T", "ctime");
   const at = run.machine.world().booted_at ?? run.machine.now();
-  for (const [i, line] of kernelLog(run).entries()) run.out(dated ? `[${stamp(at + i * 900)}] ${line}\n` : `[${(i * 0.9 + 1.2).toFixed(6).padStart(12)}] ${line}\n`);
+  for (const [i, line] of kernelLog(run).entries())
+    run.out(dated ? `[${stamp(at + i * 900)}] ${line}\n` : `[${(i * 0.9 + 1.2).toFixed(6).padStart(12)}] ${line}\n`);
   return 0;
 };
 
@@ -208,8 +230,13 @@ const journalctl: Program = async (run) => {
   const named = unit === null ? null : (unitNamed(f.units, unit)?.name ?? `${unit}.service`);
   const problems = f.units.filter((u) => u.state === "failed").flatMap((u) => unitLog(run, u.name));
   const priority = value("p", "priority");
-  let all = named ? unitLog(run, named) : has("k", "dmesg") ? kernel : [...kernel, ...problems, `${at} ${f.hostname} CRON[4121]: (root) CMD (test -x /usr/sbin/anacron)`];
-  if (priority !== null && /^(0|1|2|3|err|crit|alert|emerg)/.test(priority)) all = all.filter((line) => /oom|Out of memory|blocked for|ENOSPC|[Ff]ailed|exited/.test(line));
+  let all = named
+    ? unitLog(run, named)
+    : has("k", "dmesg")
+      ? kernel
+      : [...kernel, ...problems, `${at} ${f.hostname} CRON[4121]: (root) CMD (test -x /usr/sbin/anacron)`];
+  if (priority !== null && /^(0|1|2|3|err|crit|alert|emerg)/.test(priority))
+    all = all.filter((line) => /oom|Out of memory|blocked for|ENOSPC|[Ff]ailed|exited/.test(line));
   const pattern = value("g", "grep");
   if (pattern !== null) all = all.filter((line) => line.toLowerCase().includes(pattern.toLowerCase().split("|")[0]!));
   const most = Number(value("n", "lines") ?? 1000);
@@ -220,7 +247,9 @@ const journalctl: Program = async (run) => {
 const service: Program = (run) => systemctl({ ...run, args: [run.args[1] ?? "status", run.args[0] ?? ""] });
 
 const nginx: Program = (run) => {
-  run.err("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: configuration file /etc/nginx/nginx.conf test is successful\n");
+  run.err(
+    "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: configuration file /etc/nginx/nginx.conf test is successful\n",
+  );
   return 0;
 };
 

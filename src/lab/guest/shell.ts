@@ -2,8 +2,10 @@
  * Runs a shell command line inside the simulated guest: the tree of `syntax.ts` over the programs it is given. Nothing here
  * starts a process or opens a file of the machine that runs the lab, whatever is typed; an agent may type anything.
  */
+import { expand } from "./expansion.ts";
 import type { Machine, Programs, Run } from "./machine.ts";
-import { type Node, parse, type Redirect, Unreadable, type Word } from "./syntax.ts";
+import { type Node, parse, type Redirect } from "./syntax.ts";
+import { Unreadable, type Word } from "./tokens.ts";
 
 export interface Shell {
   readonly machine: Machine;
@@ -98,7 +100,11 @@ class Interpreter {
         for (const [i, part] of node.parts.entries()) {
           let piped = "";
           const isLast = i === node.parts.length - 1;
-          const out = isLast ? outer.out : (text: string) => void (piped += text);
+          const out = isLast
+            ? outer.out
+            : (text: string) => {
+                piped += text;
+              };
           code = await this.apart(() => this.node(part, { ...outer, stdin, out }, new Map(vars)));
           stdin = piped;
         }
@@ -186,7 +192,12 @@ class Interpreter {
     });
   }
 
-  private async call(words: string[], place: Place, vars: Map<string, string>, own: Map<string, string>): Promise<number> {
+  private async call(
+    words: string[],
+    place: Place,
+    vars: Map<string, string>,
+    own: Map<string, string>,
+  ): Promise<number> {
     const [name = "", ...args] = words;
     const body = this.functions.get(name);
     if (body) {
@@ -237,7 +248,14 @@ class Interpreter {
       case "nohup":
       case "setsid":
         if (args[0] === "-v" || args[0] === "-V") return this.which(args.slice(1), place);
-        return args.length === 0 ? 0 : this.call(args.filter((arg, i) => i > 0 || !arg.startsWith("-")), place, vars, own);
+        return args.length === 0
+          ? 0
+          : this.call(
+              args.filter((arg, i) => i > 0 || !arg.startsWith("-")),
+              place,
+              vars,
+              own,
+            );
       case "type":
       case "which":
         return this.which(args, place);
@@ -268,7 +286,9 @@ class Interpreter {
       }
       case "tee":
         place.out(place.stdin);
-        return args.some((arg) => !arg.startsWith("-") && arg !== "/dev/null") ? this.noWriting(place, args.at(-1)!) : 0;
+        return args.some((arg) => !arg.startsWith("-") && arg !== "/dev/null")
+          ? this.noWriting(place, args.at(-1)!)
+          : 0;
     }
     const program = this.shell.programs[name.replace(/^\/(usr\/)?(local\/)?s?bin\//, "")];
     if (!program) {
@@ -291,7 +311,8 @@ class Interpreter {
   private which(names: string[], place: Place): number {
     let code = 0;
     for (const name of names) {
-      if (this.shell.programs[name] || ["sh", "bash", "sudo", "timeout", "env", "sleep"].includes(name)) place.out(`/usr/bin/${name}\n`);
+      if (this.shell.programs[name] || ["sh", "bash", "sudo", "timeout", "env", "sleep"].includes(name))
+        place.out(`/usr/bin/${name}\n`);
       else code = 1;
     }
     return code;
@@ -314,7 +335,8 @@ class Interpreter {
       inner.set("@", rest.join(" ")).set("0", zero ?? name);
       return this.script(script, place, inner);
     }
-    if (args.every((arg) => arg.startsWith("-"))) return this.script(place.stdin, { ...place, stdin: "" }, new Map(vars));
+    if (args.every((arg) => arg.startsWith("-")))
+      return this.script(place.stdin, { ...place, stdin: "" }, new Map(vars));
     place.err(`${name}: ${args.at(-1)}: No such file or directory\n`);
     return 127;
   }
@@ -350,7 +372,12 @@ class Interpreter {
     if (ms > left) throw new Leave("timeout", 124);
   }
 
-  private async within(redirects: readonly Redirect[], outer: Place, vars: Map<string, string>, run: (place: Place) => Promise<number>) {
+  private async within(
+    redirects: readonly Redirect[],
+    outer: Place,
+    vars: Map<string, string>,
+    run: (place: Place) => Promise<number>,
+  ) {
     const place = { ...outer };
     for (const { fd, how, to } of redirects) {
       const path = (await this.words([to], outer, vars)).join(" ");
@@ -359,7 +386,10 @@ class Interpreter {
         if (path === "/dev/null") place.stdin = "";
         else {
           let read = "";
-          const code = await this.call(["cat", path], { ...outer, out: (text) => void (read += text) }, vars, vars);
+          const out = (text: string) => {
+            read += text;
+          };
+          const code = await this.call(["cat", path], { ...outer, out }, vars, vars);
           if (code !== 0) return 1;
           place.stdin = read;
         }
@@ -386,79 +416,27 @@ class Interpreter {
     return 1;
   }
 
-  private async words(words: readonly Word[], place: Place, vars: Map<string, string>): Promise<string[]> {
-    const all: string[] = [];
-    for (const word of words) {
-      let held = "";
-      let is = false;
-      for (const part of word) {
-        if (part.is === "text") {
-          held += part.text;
-          is = true;
-          continue;
-        }
-        let value = "";
-        if (part.is === "var") value = this.value(part.name, vars) || (part.fallback ?? "");
-        else if (part.is === "sum") value = String(this.sum(part.text, vars));
-        else {
-          let read = "";
-          const inner = { ...place, stdin: "", out: (text: string) => void (read += text) };
-          this.last = await this.script(part.script, inner, new Map(vars));
-          value = read.replace(/\n+$/, "");
-        }
-        if (part.is === "sum" || part.quoted) {
-          held += value;
-          is = true;
-          continue;
-        }
-        const pieces = value.split(/\s+/);
-        for (const [i, piece] of pieces.entries()) {
-          if (i > 0 && (held !== "" || is)) {
-            all.push(held);
-            held = "";
-            is = false;
-          }
-          held += piece;
-          if (piece !== "") is = true;
-        }
-      }
-      if (is) all.push(held);
-    }
-    return all;
+  private words(words: readonly Word[], place: Place, vars: Map<string, string>): Promise<string[]> {
+    return expand(words, {
+      value: (name) => this.value(name, vars),
+      run: async (script) => {
+        let read = "";
+        const out = (text: string) => {
+          read += text;
+        };
+        this.last = await this.script(script, { ...place, stdin: "", out }, new Map(vars));
+        return read;
+      },
+    });
   }
 
   private value(name: string, vars: Map<string, string>): string {
     if (name === "?") return String(this.last);
     if (name === "$" || name === "!") return "2107";
-    if (name === "HOME") return this.shell.user === "root" ? "/root" : `/home/${this.shell.user}`;
+    if (name === "HOME" || name === "PWD") return this.shell.user === "root" ? "/root" : `/home/${this.shell.user}`;
     if (name === "USER" || name === "LOGNAME") return this.shell.user;
     if (name === "HOSTNAME") return this.shell.machine.world().name;
-    if (name === "PWD") return `/home/${this.shell.user}`;
-    if (name === "#") return vars.get("#") ?? "0";
-    return vars.get(name) ?? "";
-  }
-
-  /** Whole numbers with + - * / %, left to right within their rank; enough for counters and waits. */
-  private sum(text: string, vars: Map<string, string>): number {
-    const resolved = text.replace(/\$?\b([A-Za-z_]\w*)/g, (_, name: string) => vars.get(name) || "0");
-    const tokens = resolved.match(/\d+|[-+*/%]/g) ?? [];
-    const terms: number[] = [];
-    let sign = 1;
-    let operator: string | null = null;
-    for (const token of tokens) {
-      if (/\d/.test(token)) {
-        const n = Number(token);
-        const before = operator === null ? 0 : (terms.pop() ?? 0);
-        if (operator === "*") terms.push(before * n);
-        else if (operator === "/") terms.push(n === 0 ? 0 : Math.trunc(before / n));
-        else if (operator === "%") terms.push(n === 0 ? 0 : before % n);
-        else terms.push(sign * n);
-        sign = 1;
-        operator = null;
-      } else if (token === "-") sign = -1;
-      else if (token !== "+") operator = token;
-    }
-    return terms.reduce((a, b) => a + b, 0);
+    return vars.get(name) ?? (name === "#" ? "0" : "");
   }
 }
 
@@ -468,5 +446,11 @@ function seconds(text: string): number {
 }
 
 function globbed(pattern: string): RegExp {
-  return new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".")}$`, "s");
+  return new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replace(/\*/g, ".*")
+      .replace(/\?/g, ".")}$`,
+    "s",
+  );
 }

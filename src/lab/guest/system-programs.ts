@@ -34,9 +34,21 @@ const free: Program = (run) => {
   const available = Math.max(0, m.total - m.used - 20_000);
   const left = Math.max(0, m.total - m.used - m.cache);
   const unit = (kb: number) =>
-    has("h", "human") ? iec(kb) : String(has("m", "mebi") ? Math.floor(kb / 1024) : has("g", "gibi") ? Math.floor(kb / 1024 / 1024) : has("b", "bytes") ? kb * 1024 : kb);
+    has("h", "human")
+      ? iec(kb)
+      : String(
+          has("m", "mebi")
+            ? Math.floor(kb / 1024)
+            : has("g", "gibi")
+              ? Math.floor(kb / 1024 / 1024)
+              : has("b", "bytes")
+                ? kb * 1024
+                : kb,
+        );
   const row = (name: string, all: number[]) => name.padEnd(8) + all.map((n) => unit(n).padStart(12)).join("");
-  run.out(`${" ".repeat(8)}${["total", "used", "free", "shared", "buff/cache", "available"].map((t) => t.padStart(12)).join("")}\n`);
+  run.out(
+    `${" ".repeat(8)}${["total", "used", "free", "shared", "buff/cache", "available"].map((t) => t.padStart(12)).join("")}\n`,
+  );
   run.out(`${row("Mem:", [m.total, m.used, left, shared, m.cache, available])}\n`);
   run.out(`${row("Swap:", [m.swap_total, m.swap_used, m.swap_total - m.swap_used])}\n`);
   return 0;
@@ -56,7 +68,9 @@ const df: Program = (run) => {
   const { has, plain } = options(run.args);
   const inodes = has("i", "inodes");
   const typed = has("T", "print-type");
-  const skip = new Set([...run.args.join(" ").matchAll(/-x[ =]?(\w+)|--exclude-type[ =](\w+)/g)].map((m) => m[1] ?? m[2]));
+  const skip = new Set(
+    [...run.args.join(" ").matchAll(/-x[ =]?(\w+)|--exclude-type[ =](\w+)/g)].map((m) => m[1] ?? m[2]),
+  );
   const paths = plain.filter((p) => p.startsWith("/"));
   const rows = facts(run)
     .disks.filter((d) => !skip.has(d.type) && (!has("l", "local") || d.type !== "nfs"))
@@ -66,19 +80,34 @@ const df: Program = (run) => {
     const reserve = d.type === "ext4" ? Math.floor(d.size_kb * 0.05) : 0;
     const free = Math.max(0, d.size_kb - d.used_kb - reserve);
     const used = Math.ceil((100 * d.used_kb) / Math.max(1, d.used_kb + free));
-    const size = (kb: number) => (has("h", "human-readable", "H") ? human(kb) : has("m") ? String(Math.ceil(kb / 1024)) : String(kb));
+    const size = (kb: number) =>
+      has("h", "human-readable", "H") ? human(kb) : has("m") ? String(Math.ceil(kb / 1024)) : String(kb);
     const total = 4_128_768;
     return inodes
-      ? [d.device, ...(typed ? [d.type] : []), String(total), String(Math.floor((total * d.inodes_percent) / 100)), String(Math.floor((total * (100 - d.inodes_percent)) / 100)), `${d.inodes_percent}%`, d.mount]
+      ? [
+          d.device,
+          ...(typed ? [d.type] : []),
+          String(total),
+          String(Math.floor((total * d.inodes_percent) / 100)),
+          String(Math.floor((total * (100 - d.inodes_percent)) / 100)),
+          `${d.inodes_percent}%`,
+          d.mount,
+        ]
       : [d.device, ...(typed ? [d.type] : []), size(d.size_kb), size(d.used_kb), size(free), `${used}%`, d.mount];
   });
-  const second = inodes ? ["Inodes", "IUsed", "IFree", "IUse%"] : has("h") ? ["Size", "Used", "Avail", "Use%"] : ["1K-blocks", "Used", "Available", "Use%"];
+  const second = inodes
+    ? ["Inodes", "IUsed", "IFree", "IUse%"]
+    : has("h")
+      ? ["Size", "Used", "Avail", "Use%"]
+      : ["1K-blocks", "Used", "Available", "Use%"];
   if (has("P", "portability") && !inodes) second.splice(0, 4, "1024-blocks", "Used", "Available", "Capacity");
   const table = [["Filesystem", ...(typed ? ["Type"] : []), ...second, "Mounted on"], ...shown];
   const widths = table[0]!.map((_, i) => Math.max(...table.map((r) => r[i]!.length)));
   for (const r of table) {
     const last = r.length - 1;
-    run.out(`${r.map((cell, i) => (i === last ? cell : i < (typed ? 2 : 1) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" ")}\n`);
+    run.out(
+      `${r.map((cell, i) => (i === last ? cell : i < (typed ? 2 : 1) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" ")}\n`,
+    );
   }
   return 0;
 };
@@ -98,29 +127,44 @@ const vmstat: Program = async (run) => {
   const times = Math.min(5, Number(options(run.args).plain[1] ?? 1));
   for (let i = 0; i < times; i++) {
     if (i > 0) await run.machine.sleep(1000);
-    const io = crowded ? "41216 38912 88120 41340 21894 40112  2 31  0 67  0" : "    0     0     4    96  410  802  1  1 98  0  0";
-    run.out(` ${crowded ? 4 : 1} ${String(stuck).padStart(2)} ${f.memory.swap_used} ${f.memory.total - f.memory.used} 2104 ${f.memory.cache} ${io}\n`);
+    const io = crowded
+      ? "41216 38912 88120 41340 21894 40112  2 31  0 67  0"
+      : "    0     0     4    96  410  802  1  1 98  0  0";
+    run.out(
+      ` ${crowded ? 4 : 1} ${String(stuck).padStart(2)} ${f.memory.swap_used} ${f.memory.total - f.memory.used} 2104 ${f.memory.cache} ${io}\n`,
+    );
   }
   return 0;
 };
 
 const swapon: Program = (run) => {
   const m = facts(run).memory;
-  run.out(`NAME      TYPE  SIZE  USED PRIO\n/swapfile file ${iec(m.swap_total).replace("i", "")} ${iec(m.swap_used).replace("i", "")}   -2\n`);
+  run.out(
+    `NAME      TYPE  SIZE  USED PRIO\n/swapfile file ${iec(m.swap_total).replace("i", "")} ${iec(m.swap_used).replace("i", "")}   -2\n`,
+  );
   return 0;
 };
 
 const ip: Program = (run) => {
-  if (run.args.some((a) => /^r/.test(a))) run.out("default via 192.0.2.1 dev eth0 proto static\n192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.102\n");
+  if (run.args.some((a) => /^r/.test(a)))
+    run.out(
+      "default via 192.0.2.1 dev eth0 proto static\n192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.102\n",
+    );
   else run.out("lo               UNKNOWN        127.0.0.1/8 ::1/128\neth0             UP             192.0.2.102/24\n");
   return 0;
 };
 
 const ss: Program = (run) => {
   run.out("State  Recv-Q Send-Q Local Address:Port  Peer Address:Port\n");
-  const ports: [number, string][] = [[22, "ssh.service"], [80, "nginx.service"], [3000, "app.service"], [5432, "postgresql@15-main.service"]];
+  const ports: [number, string][] = [
+    [22, "ssh.service"],
+    [80, "nginx.service"],
+    [3000, "app.service"],
+    [5432, "postgresql@15-main.service"],
+  ];
   for (const [port, unit] of ports)
-    if (facts(run).units.find((u) => u.name === unit)?.state === "active") run.out(`LISTEN 0      511          0.0.0.0:${port}       0.0.0.0:*\n`);
+    if (facts(run).units.find((u) => u.name === unit)?.state === "active")
+      run.out(`LISTEN 0      511          0.0.0.0:${port}       0.0.0.0:*\n`);
   return 0;
 };
 
@@ -138,7 +182,13 @@ const curl: Program = (run) => {
     return 7;
   }
   const { has } = options(run.args);
-  run.out(has("I", "head") ? "HTTP/1.1 200 OK\nServer: nginx/1.22.1\n\n" : run.args.some((a) => a.includes("http_code")) ? "200" : "<!doctype html><title>Orders</title>\n");
+  run.out(
+    has("I", "head")
+      ? "HTTP/1.1 200 OK\nServer: nginx/1.22.1\n\n"
+      : run.args.some((a) => a.includes("http_code"))
+        ? "200"
+        : "<!doctype html><title>Orders</title>\n",
+  );
   return 0;
 };
 
@@ -159,26 +209,45 @@ const date: Program = (run) => {
   return 0;
 };
 
-const say = (what: (run: Run) => string): Program => (run) => {
-  run.out(what(run));
-  return 0;
-};
+const say =
+  (what: (run: Run) => string): Program =>
+  (run) => {
+    run.out(what(run));
+    return 0;
+  };
 
 export const SYSTEM_PROGRAMS: Programs = {
   ...{ uptime, w, who: w, free, df, vmstat, swapon, ip, ss, netstat: ss, curl, wget: curl, uname, date },
   hostname: say((run) => `${facts(run).hostname}\n`),
-  hostnamectl: say((run) => ` Static hostname: ${facts(run).hostname}\nOperating System: Debian GNU/Linux 12 (bookworm)\n  Virtualization: kvm\n`),
+  hostnamectl: say(
+    (run) =>
+      ` Static hostname: ${facts(run).hostname}\nOperating System: Debian GNU/Linux 12 (bookworm)\n  Virtualization: kvm\n`,
+  ),
   whoami: say((run) => `${run.user}\n`),
-  id: say((run) => (run.root ? "uid=0(root) gid=0(root) groups=0(root)\n" : `uid=1001(${run.user}) gid=1001(${run.user}) groups=1001(${run.user}),4(adm),27(sudo)\n`)),
+  id: say((run) =>
+    run.root
+      ? "uid=0(root) gid=0(root) groups=0(root)\n"
+      : `uid=1001(${run.user}) gid=1001(${run.user}) groups=1001(${run.user}),4(adm),27(sudo)\n`,
+  ),
   nproc: say((run) => `${facts(run).cpus}\n`),
   getconf: say((run) => `${run.args[0] === "_NPROCESSORS_ONLN" ? facts(run).cpus : 4096}\n`),
   sync: () => 0,
-  lsblk: say(() => "NAME    MAJ:MIN RM  SIZE RO TYPE MOUNTPOINTS\nsda       8:0    0   64G  0 disk \n├─sda1    8:1    0 63.9G  0 part /\n└─sda15   8:15   0  124M  0 part /boot/efi\n"),
-  findmnt: say(() => "TARGET     SOURCE     FSTYPE OPTIONS\n/          /dev/sda1  ext4   rw,relatime,errors=remount-ro\n/boot/efi  /dev/sda15 vfat   rw,relatime\n"),
-  mount: say(() => "/dev/sda1 on / type ext4 (rw,relatime,errors=remount-ro)\n/dev/sda15 on /boot/efi type vfat (rw,relatime)\n"),
+  lsblk: say(
+    () =>
+      "NAME    MAJ:MIN RM  SIZE RO TYPE MOUNTPOINTS\nsda       8:0    0   64G  0 disk \n├─sda1    8:1    0 63.9G  0 part /\n└─sda15   8:15   0  124M  0 part /boot/efi\n",
+  ),
+  findmnt: say(
+    () =>
+      "TARGET     SOURCE     FSTYPE OPTIONS\n/          /dev/sda1  ext4   rw,relatime,errors=remount-ro\n/boot/efi  /dev/sda15 vfat   rw,relatime\n",
+  ),
+  mount: say(
+    () => "/dev/sda1 on / type ext4 (rw,relatime,errors=remount-ro)\n/dev/sda15 on /boot/efi type vfat (rw,relatime)\n",
+  ),
   last: say(() => "dev      pts/0        192.0.2.44       still logged in\n"),
   pwd: say((run) => `${run.root ? "/root" : `/home/${run.user}`}\n`),
-  lscpu: say((run) => `Architecture:        x86_64\nCPU(s):              ${facts(run).cpus}\nHypervisor vendor:   KVM\n`),
+  lscpu: say(
+    (run) => `Architecture:        x86_64\nCPU(s):              ${facts(run).cpus}\nHypervisor vendor:   KVM\n`,
+  ),
   ping: (run) => {
     run.err(`ping: ${options(run.args).plain.at(-1) ?? ""}: the lab's simulated guest has no network\n`);
     return 2;

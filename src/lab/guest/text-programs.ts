@@ -1,5 +1,5 @@
 /** Programs that turn text into text: what people put behind a pipe. The common options; others are refused in words. */
-import { type Program, type Programs, options } from "./machine.ts";
+import { options, type Program, type Programs } from "./machine.ts";
 
 const lines = (text: string) => {
   const all = text.split("\n");
@@ -20,11 +20,11 @@ const echo: Program = (run) => {
     if (flag.includes("e")) escapes = true;
   }
   const said = args.join(" ");
-  run.out((escapes ? unescape(said) : said) + end);
+  run.out((escapes ? escapesRead(said) : said) + end);
   return 0;
 };
 
-function unescape(text: string): string {
+function escapesRead(text: string): string {
   return text.replace(/\\([nt\\])/g, (_, c: string) => (c === "n" ? "\n" : c === "t" ? "\t" : "\\"));
 }
 
@@ -33,12 +33,15 @@ const printf: Program = (run) => {
   const left = [...given];
   do {
     run.out(
-      unescape(format).replace(/%(-?)(0?)(\d*)(?:\.\d+)?([sdibq%])/g, (_, minus: string, zero: string, width: string, kind: string) => {
-        if (kind === "%") return "%";
-        const value = left.shift() ?? (kind === "s" || kind === "q" || kind === "b" ? "" : "0");
-        const shown = kind === "b" ? unescape(value) : value;
-        return minus ? shown.padEnd(Number(width)) : shown.padStart(Number(width), zero ? "0" : " ");
-      }),
+      escapesRead(format).replace(
+        /%(-?)(0?)(\d*)(?:\.\d+)?([sdibq%])/g,
+        (_, minus: string, zero: string, width: string, kind: string) => {
+          if (kind === "%") return "%";
+          const value = left.shift() ?? (kind === "s" || kind === "q" || kind === "b" ? "" : "0");
+          const shown = kind === "b" ? escapesRead(value) : value;
+          return minus ? shown.padEnd(Number(width)) : shown.padStart(Number(width), zero ? "0" : " ");
+        },
+      ),
     );
   } while (left.length > 0 && format.includes("%"));
   return 0;
@@ -95,10 +98,16 @@ const grep: Program = (run) => {
   const hit = all.map((line) => pattern.test(line) !== has("v"));
   const most = Number(value("m") ?? Number.POSITIVE_INFINITY);
   let seen = 0;
-  const kept = all.filter((_, i) => hit.slice(Math.max(0, i - after), i + before + 1).some(Boolean) && (!hit[i] || ++seen <= most));
+  const kept = all.filter(
+    (_, i) => hit.slice(Math.max(0, i - after), i + before + 1).some(Boolean) && (!hit[i] || ++seen <= most),
+  );
   if (has("q")) return hit.some(Boolean) ? 0 : 1;
   if (has("c")) run.out(`${hit.filter(Boolean).length}\n`);
-  else if (has("o")) put(run, kept.flatMap((line) => line.match(new RegExp(pattern, `${pattern.flags}g`)) ?? []));
+  else if (has("o"))
+    put(
+      run,
+      kept.flatMap((line) => line.match(new RegExp(pattern, `${pattern.flags}g`)) ?? []),
+    );
   else put(run, kept);
   return hit.some(Boolean) ? 0 : 1;
 };
@@ -134,15 +143,24 @@ const uniq: Program = (run) => {
     if (before?.line === line) before.n++;
     else runs.push({ line, n: 1 });
   }
-  put(run, runs.map(({ line, n }) => (run.args.includes("-c") ? `${String(n).padStart(7)} ${line}` : line)));
+  put(
+    run,
+    runs.map(({ line, n }) => (run.args.includes("-c") ? `${String(n).padStart(7)} ${line}` : line)),
+  );
   return 0;
 };
 
 const wc: Program = (run) => {
   const { has } = options(run.args);
-  const n = { l: run.stdin.split("\n").length - 1, w: run.stdin.split(/\s+/).filter(Boolean).length, c: run.stdin.length };
+  const n = {
+    l: run.stdin.split("\n").length - 1,
+    w: run.stdin.split(/\s+/).filter(Boolean).length,
+    c: run.stdin.length,
+  };
   const asked = (["l", "w", "c"] as const).filter((key) => has(key));
-  run.out(`${asked.length === 1 ? n[asked[0]!] : (asked.length ? asked : (["l", "w", "c"] as const)).map((key) => String(n[key]).padStart(7)).join(" ")}\n`);
+  run.out(
+    `${asked.length === 1 ? n[asked[0]!] : (asked.length ? asked : (["l", "w", "c"] as const)).map((key) => String(n[key]).padStart(7)).join(" ")}\n`,
+  );
   return 0;
 };
 
@@ -156,16 +174,24 @@ const cut: Program = (run) => {
       const [from = "", to = from] = one.split("-");
       return all.slice((Number(from) || 1) - 1, to === "" ? undefined : Number(to));
     });
-  put(run, lines(run.stdin).map((line) => (fields ? picks(fields, line.split(by)).join(by) : chars ? picks(chars, [...line]).join("") : line)));
+  put(
+    run,
+    lines(run.stdin).map((line) =>
+      fields ? picks(fields, line.split(by)).join(by) : chars ? picks(chars, [...line]).join("") : line,
+    ),
+  );
   return 0;
 };
 
 const tr: Program = (run) => {
-  const [from = "", to = ""] = run.args.filter((arg) => !/^-[dsc]+$/.test(arg)).map(unescape);
+  const [from = "", to = ""] = run.args.filter((arg) => !/^-[dsc]+$/.test(arg)).map(escapesRead);
   const squeeze = run.args.includes("-s");
   if (run.args.includes("-d")) run.out([...run.stdin].filter((c) => !from.includes(c)).join(""));
   else if (squeeze) run.out(run.stdin.replace(new RegExp(`([${from.replace(/[\]\\^-]/g, "\\$&")}])\\1+`, "g"), "$1"));
-  else run.out([...run.stdin].map((c) => (from.includes(c) ? (to[Math.min(from.indexOf(c), to.length - 1)] ?? c) : c)).join(""));
+  else
+    run.out(
+      [...run.stdin].map((c) => (from.includes(c) ? (to[Math.min(from.indexOf(c), to.length - 1)] ?? c) : c)).join(""),
+    );
   return 0;
 };
 
@@ -182,14 +208,22 @@ const awk: Program = (run) => {
   for (const [i, line] of lines(run.stdin).entries()) {
     const all = by ? line.split(by.length === 1 ? by : new RegExp(by)) : line.trim().split(/\s+/);
     let ok = true;
-    for (const test of when.split("&&").map((t) => t.trim()).filter(Boolean)) {
+    for (const test of when
+      .split("&&")
+      .map((t) => t.trim())
+      .filter(Boolean)) {
       const regex = /^(!?)(?:\$(\d+)\s*(!?~)\s*)?\/(.*)\/$/.exec(test);
       const compare = /^(NR|NF|\$\d+)(?:\+0)?\s*(==|!=|>=|<=|>|<)\s*"?([^"]*)"?$/.exec(test);
       if (regex) {
         const hit = new RegExp(regex[4]!).test(field(line, Number(regex[2] ?? 0), all));
         ok &&= hit !== (regex[1] === "!" || regex[3] === "!~");
       } else if (compare) {
-        const left = compare[1] === "NR" ? String(i + 1) : compare[1] === "NF" ? String(all.length) : field(line, Number(compare[1]!.slice(1)), all);
+        const left =
+          compare[1] === "NR"
+            ? String(i + 1)
+            : compare[1] === "NF"
+              ? String(all.length)
+              : field(line, Number(compare[1]!.slice(1)), all);
         ok &&= compares(left, compare[2]!, compare[3]!);
       } else return tooMuch(run);
     }
@@ -200,7 +234,7 @@ const awk: Program = (run) => {
         (what.match(/"[^"]*"|\$NF|\$\d+|NR|NF|,/g) ?? [])
           .map((item) => {
             if (item === ",") return " ";
-            if (item.startsWith('"')) return unescape(item.slice(1, -1));
+            if (item.startsWith('"')) return escapesRead(item.slice(1, -1));
             if (item === "$NF") return all.at(-1) ?? "";
             if (item === "NR") return String(i + 1);
             if (item === "NF") return String(all.length);
@@ -238,7 +272,10 @@ const sed: Program = (run) => {
   if (!swap) return tooMuch(run);
   try {
     const pattern = new RegExp(swap[2]!, swap[4]);
-    put(run, all.map((line) => line.replace(pattern, swap[3]!.replace(/\\(\d)/g, "$$$1").replace(/&/g, "$$&"))));
+    put(
+      run,
+      all.map((line) => line.replace(pattern, swap[3]!.replace(/\\(\d)/g, "$$$1").replace(/&/g, "$$&"))),
+    );
     return 0;
   } catch {
     return tooMuch(run);
@@ -266,10 +303,53 @@ const test: Program = (run) => {
   return is() !== not ? 0 : 1;
 };
 
+const through: Program = (run) => {
+  run.out(run.stdin);
+  return 0;
+};
+
+const tac: Program = (run) => {
+  put(run, lines(run.stdin).reverse());
+  return 0;
+};
+
+const seq: Program = (run) => {
+  put(run, sequence(run.args));
+  return 0;
+};
+
 export const TEXT_PROGRAMS: Programs = {
-  ...{ echo, printf, head, tail, grep, egrep: grep, fgrep: grep, sort, uniq, wc, cut, tr, awk, gawk: awk, mawk: awk, sed, test },
-  ...{ "[": test, "[[": test, column: (run) => (run.out(run.stdin), 0), less: (run) => (run.out(run.stdin), 0), more: (run) => (run.out(run.stdin), 0) },
-  ...{ tac: (run) => (put(run, lines(run.stdin).reverse()), 0), seq: (run) => (put(run, sequence(run.args)), 0), nl: (run) => (run.out(run.stdin), 0) },
+  ...{
+    echo,
+    printf,
+    head,
+    tail,
+    grep,
+    egrep: grep,
+    fgrep: grep,
+    sort,
+    uniq,
+    wc,
+    cut,
+    tr,
+    awk,
+    gawk: awk,
+    mawk: awk,
+    sed,
+    test,
+  },
+  ...{
+    "[": test,
+    "[[": test,
+    column: through,
+    less: through,
+    more: through,
+  },
+  ...{
+    tac,
+    seq,
+    nl: through,
+  },
 };
 
 function sequence(args: readonly string[]): string[] {
