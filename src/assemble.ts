@@ -178,7 +178,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     requestIds: access.ids,
     assets: { script: assets.script, ...ICONS },
     keepalive_ms: config.sse_keepalive_ms,
-    faults: lab ? () => Faults({ fault: lab.fault() }) : null,
+    faults: lab ? (by) => Faults({ fault: lab.fault(), requestId: access.ids.make(by) }) : null,
     attended: (target) => watchOf(target).attended(),
   };
   const panel = (target: Target, by: string) => powerPanel(consoleParts, target, by);
@@ -192,7 +192,11 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel },
       checks: { checks, sessions, targets, requestIds: access.ids },
       lab:
-        lab && labRoutes({ ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) }),
+        lab &&
+        labRoutes(
+          { ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) },
+          { requestId: (c) => access.ids.make(c.get("operator").name) },
+        ),
       newId,
     },
     begin: async () => {

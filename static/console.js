@@ -7,7 +7,9 @@
   const $ = (id) => document.getElementById(id);
   const list = $("transcript");
   if (!list) return;
-  const on = (target, names, then, how) => names.split(" ").forEach((name) => target.addEventListener(name, then, how));
+  const on = (target, names, then, how) => {
+    for (const name of names.split(" ")) target.addEventListener(name, then, how);
+  };
   const heartbeat = +list.dataset.hb || 20000;
 
   // The server's clock: ages are of its entries, whatever the phone believes.
@@ -199,7 +201,9 @@
   let changed = 0;
   let shown = text("#turn button");
   new MutationObserver(() => {
-    if (shown !== (shown = text("#turn button"))) changed = Date.now();
+    const shows = text("#turn button");
+    if (shows !== shown) changed = Date.now();
+    shown = shows;
   }).observe(composer, { childList: true, subtree: true });
   on(
     document,

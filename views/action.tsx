@@ -62,8 +62,7 @@ function Verdict({ action, now }: { action: Action; now: number }) {
     default:
       return (
         <>
-          <b class="tag work">unknown</b>
-          {why || ": it ended without a verdict; ask with status"}
+          <b class="tag work">unknown</b> {plain(action.why) || "it ended without a verdict; ask with status"}
         </>
       );
   }

@@ -14,7 +14,7 @@ import { Clock } from "./time.tsx";
 export const ConfirmDialog = () => (
   <dialog id="confirm" aria-labelledby="confirm-says">
     <form method="dialog">
-      <h2 id="confirm-says" />
+      <h2 id="confirm-says">Sure?</h2>
       <p id="confirm-more" />
       <p id="confirm-state" />
       <p class="do">

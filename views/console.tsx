@@ -58,8 +58,8 @@ export function Console(props: ConsoleProps) {
         <div class="left">
           <StatePanel state={props.state} now={now} seq={after} />
           <PowerPanel {...props} seq={after} />
-          {faults}
           <Presets presets={presets} sessionId={id} requestIds={requestIds} />
+          {faults}
         </div>
         <div class="right">
           <Transcript sessionId={id} items={items} after={after} earlier={earlier} heartbeat_ms={heartbeat_ms} />

@@ -12,6 +12,7 @@ const SEQUENCE =
 
 /** Bidi controls, zero-width and other invisible characters, tags, interlinear marks, odd line ends. */
 const HIDDEN =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: single invisible characters are meant, one by one
   /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu;
 
 /** One string without colours: for names, titles, single lines, plain text. */

@@ -13,6 +13,7 @@ export interface PresetsProps {
 export const Presets = ({ presets, sessionId, requestIds }: PresetsProps) => (
   <div id="presets">
     {presets.map((preset) => (
+      // biome-ignore lint/a11y/useSemanticElements: a fieldset can't be a flex row in every engine that counts
       <div role="group" aria-labelledby={`preset-${preset.name}`}>
         <span id={`preset-${preset.name}`}>{preset.title}</span>
         <form id={`check-${preset.name}`} {...posts(`/api/check/${preset.name}`)}>

@@ -68,7 +68,7 @@ function whatToClear(readings: readonly Reading[]): string {
   const steps = [
     ...(file
       ? [
-          `The largest file that may go is ${brief(file.path)} (${gb(file.size)} GB): if nobody needs it, sudo rm ${shellWord(file.path)}`,
+          `The largest file outside system folders is ${brief(file.path)} (${gb(file.size)} GB): if nobody needs it, sudo rm ${shellWord(file.path)}`,
         ]
       : []),
     ...(journal && /[GT]$/.test(journal)

@@ -44,6 +44,12 @@ export function serviceFindings(readings: readonly Reading[]): Finding[] {
       says: "systemd has jobs that wait for others.",
       next: "systemctl list-jobs shows which job holds them.",
     });
+  if (failed.length === 0 && read !== undefined && read.exit_code !== null && read.exit_code !== 0)
+    found.push({
+      level: "unknown",
+      says: `systemd did not answer about its units: ${brief(read.output.split("\n")[0] ?? "") || `exit code ${read.exit_code}`}`,
+      next: "A systemd that can't be asked is itself a sign: look at memory and disk first.",
+    });
   if (failed.length === 0 && restarting.length === 0 && read?.exit_code === 0)
     found.push({ level: "fine", says: "Services: no failed units.", next: "" });
   return found;

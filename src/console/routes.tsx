@@ -20,7 +20,7 @@ import type { Turns } from "../sessions/turn.ts";
 import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
 import { answer, formOf } from "./answer.tsx";
-import { Drawn, itemsOf, text } from "./draw.tsx";
+import { Drawn, type Item, itemsOf, text } from "./draw.tsx";
 import { positionOf } from "./live.ts";
 
 export interface ConsoleParts {
@@ -198,6 +198,12 @@ function tailOf({ log, sessions }: ConsoleParts, session: Session, upto: number)
   return { items, earlier: more ? first : null };
 }
 
+/** A document can only grow: what began is shown once more when it is over, and not in between. */
+function isNewOrOver(item: Item): boolean {
+  if (item.is === "entry" || item.fresh) return true;
+  return item.is === "action" ? item.action.state === "ended" : item.entry.kind === "check_ended";
+}
+
 /** The transcript as a document that grows while it is read, and ends cleanly so that the browser asks again. */
 function tailDocument(log: Log, streams: readonly StreamRange[], after: number, signal: AbortSignal) {
   const encoder = new TextEncoder();
@@ -207,7 +213,7 @@ function tailDocument(log: Log, streams: readonly StreamRange[], after: number, 
       const put = (html: string) => controller.enqueue(encoder.encode(html));
       const draw = (entries: readonly Entry[]) =>
         itemsOf(entries, log)
-          .filter((item) => item.is === "entry" || item.fresh)
+          .filter(isNewOrOver)
           .map((item) => text(<Drawn item={item} now={Date.now()} />))
           .join("");
       put(TailHead());

@@ -96,6 +96,9 @@ export function powerRoutes(parts: PowerParts) {
     const target = targetOf(c.req.query("target"));
     const by = c.get("operator").name;
     const state = parts.stateOf(target);
+    // The id comes along from the form that led here: gone back to, this page is fetched anew and must still be the same tap.
+    const brought = c.req.query("request_id") ?? "";
+    const id = requestIds.proves(brought, by) ? brought : requestIds.make(by);
     const preflight = preflightOf(
       verb,
       target,
@@ -113,8 +116,8 @@ export function powerRoutes(parts: PowerParts) {
           target={target}
           state={state}
           action={preflight.running && power.find(target, preflight.running.action)}
-          preflight={preflightLines(preflight, Date.now())}
-          requestId={requestIds.make(by)}
+          preflight={[...sentAlready(power.find(target, id)), ...preflightLines(preflight, Date.now())]}
+          requestId={id}
           now={Date.now()}
         />
       ),
@@ -157,3 +160,10 @@ export function powerRoutes(parts: PowerParts) {
 
   return app;
 }
+
+const sentAlready = (action: Action | null): string[] =>
+  action === null
+    ? []
+    : [
+        `This was sent already (${action.verb}, ${action.outcome ?? "running"}); sent again, it shows that run and starts nothing.`,
+      ];

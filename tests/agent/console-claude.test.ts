@@ -52,7 +52,9 @@ test("the agent reads the VM over ssh, is refused a mutating verb, and answers; 
         ? call("power", { verb: "cycle", reason: "it is wedged" })
         : { text: "Found: the disk is full. I would not cycle." };
   const session = await newSession();
-  expect((await post(`/api/session/${session}/prompt`, { prompt: "--settings=/etc/passwd what is wrong?" })).status).toBe(200);
+  expect(
+    (await post(`/api/session/${session}/prompt`, { prompt: "--settings=/etc/passwd what is wrong?" })).status,
+  ).toBe(200);
   const seen = await events(session, "turn_end");
   expect(seen.map((e) => e.kind).filter((k) => k !== "result")).toEqual([
     "user",

@@ -143,6 +143,15 @@ describe("services", () => {
     expect(all[1]!.next).toStartWith("Free space first");
   });
 
+  test("a systemd that can't be asked is not taken for one without failures", () => {
+    const readings = [reading("units", "Failed to connect to bus: Connection timed out", 1)];
+    for (const name of ["services", "triage"] as const) {
+      const [first] = findingsOf(CHECKS[name], readings);
+      expect(first!.level).toBe("unknown");
+      expect(first!.says).toContain("Failed to connect to bus");
+    }
+  });
+
   test("a unit stuck in starting is seen", () => {
     const [first] = found("services", {
       ...CALM,

@@ -173,6 +173,25 @@ test.concurrent("a record that never started is told as such, and never starts l
   expect(host.ledger()).toEqual([]);
 }, 120_000);
 
+test.concurrent("an id that report did not know never runs afterwards, however late its request comes", async () => {
+  await using host = await pve();
+  expect((await host.ask("report late-request")).code).toBe(3);
+  const { code, stderr } = await host.ask("cycle@102 late-request");
+  expect(code).toBe(2);
+  expect(stderr).toStartWith(
+    "breakglass-pve: rejected: report was asked for the request id late-request before it came",
+  );
+  // The other order: the report arrives while the request is being taken in.
+  host.knob("slow.config", "1");
+  const run = host.begin("cycle@102 overtaken-1");
+  await until("the request is being taken in", () => host.ledger().includes("config 102"));
+  expect((await host.ask("report overtaken-1")).code).toBe(3);
+  expect((await run.answer).code).toBe(1);
+  expect(lastLine((await run.answer).stdout)).toContain("before it could begin; nothing was changed");
+  expect([count(host, "stop"), count(host, "start")]).toEqual([0, 0]);
+  expect((await host.ask("cycle@102 another-id")).code).toBe(0);
+}, 120_000);
+
 test.concurrent("old records are pruned, living and young ones are not", async () => {
   await using host = await pve({ env: { BREAKGLASS_PVE_KEEP: "3" } });
   const old = Date.now() / 1000 - 7200;

@@ -13,7 +13,7 @@ async function probes(host: PveHost): Promise<Record<string, string>> {
 }
 
 const NAMES =
-  "agent at flock load lock memory oom ops pid pool pressure qemu qmp run snapshot staged stuck task uptime vm wr".split(
+  "agent at flock load lock memory moved oom ops pid pool pressure qemu qmp run snapshot staged stuck task uptime vm wr".split(
     " ",
   );
 
@@ -45,6 +45,7 @@ test.concurrent(
     host.knob("stalled");
     const [one, two] = [await probes(host), await probes(host)];
     expect(two.wr).toBe(one.wr!);
+    expect(two.moved).toBe("no");
   },
   LONG,
 );

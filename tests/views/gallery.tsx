@@ -62,7 +62,7 @@ const console = (more: Parameters<typeof page>[0]) => document(<Page assets={ass
 const asking = (html: string) =>
   html
     .replace('<dialog id="confirm"', '<dialog open id="confirm"')
-    .replace('<h2 id="confirm-says">', '<h2 id="confirm-says">Cycle devvm (VM 102)?')
+    .replace('<h2 id="confirm-says">Sure?', '<h2 id="confirm-says">Cycle devvm (VM 102)?')
     .replace('<p id="confirm-more">', `<p id="confirm-more">${VERBS.cycle.will} Evidence is saved first.`)
     .replace(
       '<p id="confirm-state">',

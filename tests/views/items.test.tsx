@@ -49,7 +49,7 @@ test("an action says how it stands in words, and unknown says why", () => {
   expect(card(actions.done)).toContain(">done</b> in 31 s");
   expect(card(actions.failed)).toContain(">failed</b>");
   expect(card(actions.refused)).toContain("nothing ran: the VM is locked (backup)");
-  expect(card(actions.unknown)).toContain(">unknown</b>: ssh did not answer for 25 s.");
+  expect(card(actions.unknown)).toContain(">unknown</b> ssh did not answer for 25 s.");
   for (const action of Object.values(actions)) expect(card(action)).toStartWith(`<li id="a-${action.id}"`);
 });
 
