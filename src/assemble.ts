@@ -216,7 +216,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       power.close();
       for (const watch of watches.values()) watch.close();
       await turns.close();
-      live.close();
+      await live.close();
       await toolsServed.stop();
       await log.close();
       await keys?.close();

@@ -21,6 +21,7 @@
   let connection = null;
   let heard = Date.now();
   let signedOut = false;
+  let gone = false;
   const lamp = (name, words) => {
     const link = $("link");
     if (link.textContent === words) return;
@@ -28,18 +29,24 @@
     link.textContent = words;
   };
   const live = () => lamp("live", "live");
-  const dead = () => signedOut || lamp("dead", navigator.onLine === false ? "offline" : "no link");
+  const dead = () => signedOut || gone || lamp("dead", navigator.onLine === false ? "offline" : "no link");
   const trouble = (status) => {
     if (status === 401 || status === 403) {
       if (!signedOut) say("You are signed out. What you typed is kept. ", { href: location.href, text: "Sign in" });
       signedOut = true;
       lamp("out", "signed out");
+    } else if (status === 404) {
+      // Asking again would never help: the server knows no such session.
+      gone = true;
+      lamp("dead", "no such session");
+      say("This session is not on the server any more. ", { href: "/", text: "Open a fresh one" });
     } else if (status === 409 || status === 410) location.reload();
     else if (status === 503) lamp("restarting", "restarting");
     else dead();
   };
   lamp("", "connecting…");
   on(list, "htmx:sse:before:connection", (e) => {
+    if (gone) return e.preventDefault();
     if (e.detail.connection.attempt > 0 && $("link").className === "live") lamp("", "reconnecting…");
   });
   on(list, "htmx:sse:after:connection", (e) => {
@@ -62,7 +69,7 @@
   let tried = 0;
   on(list, "htmx:before:request", (e) => {
     if (e.target !== list) return;
-    if (signedOut && Date.now() - tried < 15000) return e.preventDefault();
+    if (gone || (signedOut && Date.now() - tried < 15000)) return e.preventDefault();
     tried = Date.now();
   });
   const again = () => connection?.delayCanceller?.();

@@ -1,4 +1,7 @@
-/** What is true of the VM, large, with the age of it. Replaced as a whole (`#state`), by morphing. */
+/**
+ * What is true of the VM, large, then what fits, then how it is known and how old that is. Replaced as a whole (`#state`),
+ * by morphing. Its height is fixed on the page; when it is too long, evidence is what has to be scrolled for.
+ */
 import type { State, StateName } from "../src/target/state.ts";
 import { plain } from "./plain.tsx";
 import { Ago } from "./time.tsx";
@@ -9,8 +12,13 @@ export const STALE_MS = 5 * 60_000;
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   running: "running",
   frozen: "frozen",
+  "qmp-silent": "QEMU silent",
   paused: "paused",
+  "io-error": "paused, disk error",
   stopped: "stopped",
+  locked: "locked",
+  "agent-dead": "guest silent",
+  "ssh-silent": "ssh silent",
   unreachable: "unreachable",
   unknown: "not known",
 };
@@ -21,8 +29,8 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
   return (
     <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq}>
       <h2 aria-live="polite">{plain(state.says)}</h2>
+      {state.advice && <p class="advice">{plain(state.advice)}</p>}
       <p class="because">
-        {state.because.map((fact) => `${plain(fact)} · `)}
         {state.heard_at === null ? (
           "nothing heard yet: ask with status"
         ) : (
@@ -30,15 +38,15 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
             heard <Ago at={state.heard_at} now={now} />
           </span>
         )}
+        <b class="old"> · old: ask again with status</b>
+        {state.because.map((fact) => ` · ${plain(fact)}`)}
         {state.since !== null && state.heard_at !== null && state.since < state.heard_at && (
           <span class="since">
             {" · so since "}
             <Ago at={state.since} now={now} />
           </span>
         )}
-        <b class="old"> · old: ask again with status</b>
       </p>
-      {state.advice && <p class="advice">{plain(state.advice)}</p>}
     </section>
   );
 }

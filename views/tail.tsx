@@ -18,7 +18,7 @@ export const TailHead = ({ refresh_s = 1 }: { refresh_s?: number } = {}): string
         <base target="_top" />
       </>
     )
-  ).toString()}</head><body class="tail"><main aria-label="New in the transcript"><p class="aside">new since the page was drawn:</p>${LIST}`;
+  ).toString()}</head><body class="tail"><main><h1 class="vh">New in the transcript</h1><p class="aside">new since the page was drawn:</p>${LIST}`;
 
 export const TailFoot = ({ now }: { now: number }): string =>
   `</ol>${(<p class="aside">as of {utcWords(now)}</p>).toString()}</main></body></html>`;

@@ -47,6 +47,8 @@ export function readAssets(): Assets {
   };
   const script = add(`/static/console-${hashOf(bundle)}.js`, "text/javascript; charset=utf-8", bundle, true);
   add("/static/icon.svg", "image/svg+xml", readFileSync(join(root, "icon.svg"), "utf8"), false);
+  for (const size of [180, 512])
+    add(`/static/icon-${size}.png`, "image/png", readFileSync(join(root, `icon-${size}.png`)), false);
   add(
     "/manifest.webmanifest",
     "application/manifest+json",

@@ -31,7 +31,7 @@ export function preflightOf(
   host: HostKind,
 ): Preflight {
   const evidence = recent.find(
-    (a) => a.outcome === "done" && (a.verb === "forensics" || /^=+ ?forensics/im.test(a.stdout)),
+    (a) => a.outcome === "done" && (a.verb === "forensics" || /^(=+ ?forensics|section )/im.test(a.stdout)),
   );
   return {
     verb: verb.name,

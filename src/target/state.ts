@@ -1,8 +1,30 @@
 /**
  * What is true of the VM, in words, from what `status` and a knock on the VM's ssh said. Pure; never "healthy" from
- * `status: running` alone. Every fact carries the time it was heard.
+ * `status: running` alone: that is what Proxmox says of a frozen QEMU, too. It acts on nothing; the advice is for a person.
  */
-export type StateName = "running" | "frozen" | "paused" | "stopped" | "unreachable" | "unknown";
+import { conclude, NOT_ASKED } from "./conclude.ts";
+import { guestEvidence, type Heard } from "./evidence.ts";
+import { readStatus, type Said } from "./said.ts";
+
+export type StateName =
+  /** The guest itself answers. */
+  | "running"
+  /** QEMU answers, its disk does not move, the guest is silent. */
+  | "frozen"
+  /** The process is there and its monitor does not answer. */
+  | "qmp-silent"
+  | "paused"
+  | "io-error"
+  | "stopped"
+  /** A config lock stands in the way of the cure. */
+  | "locked"
+  /** The disk moves, but neither ssh nor the agent answers: the guest hangs or drowns. */
+  | "agent-dead"
+  /** The agent answers, ssh does not: the guest's network or sshd. */
+  | "ssh-silent"
+  /** The PVE host can't be asked. */
+  | "unreachable"
+  | "unknown";
 
 export interface State {
   readonly is: StateName;
@@ -14,6 +36,12 @@ export interface State {
   readonly advice: string;
   /** The verb that the advice names, to be marked on the page. */
   readonly leads: "start" | "stop" | "reset" | "cycle" | null;
+  /** Where the cure is none of our verbs: the exact command for the PVE host, also named in the advice. */
+  readonly command?: string | null;
+  /** The config lock that would refuse a mutating verb, for its named override. */
+  readonly lock?: string | null;
+  /** What `status` said, for the pre-flight; null when the host could not be asked. */
+  readonly said?: Said | null;
   /** When the newest of its facts was heard, ms since the epoch; null: never asked. */
   readonly heard_at: number | null;
   /** When this state was first seen, ms since the epoch. */
@@ -21,30 +49,32 @@ export interface State {
 }
 
 export interface Reading {
+  /** When it was heard, ms since the epoch. */
   readonly at: number;
+  /** The status verb's answer; null when the host could not be asked, for the reason in `why_not`. */
   readonly status: { readonly exit_code: number | null; readonly stdout: string } | null;
   readonly why_not: string;
+  /** Whether the VM's own ssh answered; null when nobody knocked. */
   readonly knock: { readonly answered: boolean; readonly took_ms: number; readonly why: string } | null;
 }
 
-export function stateFrom(readings: readonly Reading[], _now: number): State {
-  const last = readings.at(-1);
-  const is: StateName = !last
-    ? "unknown"
-    : !last.status
-      ? "unreachable"
-      : /^status: stopped/m.test(last.status.stdout)
-        ? "stopped"
-        : last.knock?.answered
-          ? "running"
-          : "frozen";
+/** Readings with the newest last, some minutes of them. `now` is what ages are told from. */
+export function stateFrom(readings: readonly Reading[], now: number): State {
+  const heard = readings.map(
+    (reading): Heard => ({ ...reading, said: reading.status && readStatus(reading.status.stdout) }),
+  );
+  const last = heard.at(-1);
+  if (!last) return { ...NOT_ASKED, heard_at: null, since: null };
+  const told = conclude(heard);
+  let first = heard.length - 1;
+  while (first > 0 && conclude(heard.slice(0, first)).is === told.is) first--;
+  const evidence = last.said && last.said.power === "running" ? guestEvidence(heard, now) : [];
   return {
-    is,
-    says: `It is ${is}.`,
-    because: [],
-    advice: "",
-    leads: null,
-    heard_at: last?.at ?? null,
-    since: last?.at ?? null,
+    ...told,
+    because: [...told.because, ...evidence].slice(0, 8),
+    lock: last.said?.lock ?? null,
+    said: last.said,
+    heard_at: last.at,
+    since: heard[first]!.at,
   };
 }

@@ -8,8 +8,7 @@ import { caughtUp, readSse } from "../support/sse.ts";
 const open: { live: Live; log: SqliteLog }[] = [];
 afterEach(async () => {
   for (const { live, log } of open.splice(0)) {
-    live.close();
-    await Bun.sleep(60);
+    await live.close();
     await log.close();
   }
 });

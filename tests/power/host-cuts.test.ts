@@ -5,7 +5,7 @@ import { lastLine, startPveHost, until } from "../support/pve-host.ts";
 // 100 with BUN_BREAKGLASS_FAULTS=1; a tenth of them otherwise.
 const CUTS = process.env.BUN_BREAKGLASS_FAULTS ? 100 : 10;
 const SEED = Number(process.env.BUN_BREAKGLASS_SEED ?? 20260622);
-const LANES = 3;
+const LANES = 5;
 
 test(`an ssh client killed at ${CUTS} seeded points (seed ${SEED}): VM running, one run an id, every outcome learnt`, async () => {
   let state = SEED;

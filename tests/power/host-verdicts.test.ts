@@ -338,6 +338,20 @@ test.concurrent(
 );
 
 test.concurrent(
+  "a host without qm: nothing is called stopped",
+  async () => {
+    await using host = await pve({ off: true });
+    rmSync(join(host.world, "bin", "qm"));
+    const { code, stdout } = await host.ask("stop@102 no-qm-here-1");
+    expect([code, lastLine(stdout)]).toEqual([
+      1,
+      "verdict: failed this host has no qm on its PATH; nothing was changed",
+    ]);
+  },
+  LONG,
+);
+
+test.concurrent(
   "a VM that this host does not have",
   async () => {
     await using host = await pve({ off: true });

@@ -106,7 +106,7 @@ test("a turn over its time limit is ended, and says so", async () => {
   const { prompt, entries, ended } = await desk(["until stopped"], { limit_ms: 60 });
   await prompt("go");
   await ended();
-  expect((entries().find((e) => e.kind === "failed")?.body as { error: string }).error).toContain("limit");
+  expect((entries().find((e) => e.kind === "failed")!.body as { error: string }).error).toContain("limit");
 });
 
 test("an agent that breaks inside still ends its turn with a sentence", async () => {

@@ -48,7 +48,7 @@ export interface PveHost {
 }
 
 // A host costs a few dozen processes a run: more than this many at once only wait for each other.
-let room = 4;
+let room = 6;
 
 export interface PveWishes {
   /** Every wait of the script, in percent. */

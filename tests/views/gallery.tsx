@@ -14,7 +14,6 @@ import { RefusalFragment, RefusalPage } from "../../views/refusal.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
 import { Meta } from "../../views/sheet.tsx";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
-import { StatePanel } from "../../views/state.tsx";
 import { StatusPage } from "../../views/status.tsx";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
 import {
@@ -52,6 +51,7 @@ const part = (element: Child) =>
       </head>
       <body class="sheet">
         <main>
+          <h1 class="vh">Part</h1>
           <ol id="transcript">{element}</ol>
         </main>
       </body>
@@ -158,12 +158,6 @@ export const gallery = (): readonly Shown[] => [
     html: part(Object.values(odd).map((text) => <EntryItem entry={entry("said", { text })} now={NOW} />)),
     width: 780,
     height: 320,
-  },
-  {
-    name: "states, apart",
-    html: part(Object.values(states).map((state) => <StatePanel state={state} now={NOW} />)),
-    width: 780,
-    height: 1100,
   },
   {
     name: "confirmation",

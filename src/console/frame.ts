@@ -1,0 +1,32 @@
+/** Entries → the bytes of one frame of the stream. Pure but for what a `Draw` remembers; it knows no client. */
+import type { Entry } from "../log/log.ts";
+
+export type Format = "html" | "json";
+
+/** Makes the data of frames. One per attached session and format; it may remember what it has drawn. */
+export interface Draw {
+  /** A batch of entries as one HTML event's data, "" when they draw nothing. */
+  html(entries: readonly Entry[]): string;
+  /** One entry as JSON, null when it is none for readers. */
+  json(entry: Entry): string | null;
+}
+
+export function frame(entries: readonly Entry[], format: Format, draw: Draw): Uint8Array {
+  if (format === "html") return bytes(frameOf(entries.at(-1)!.seq, draw.html(entries)));
+  let text = "";
+  for (const entry of entries) {
+    const data = draw.json(entry);
+    if (data !== null) text += frameOf(entry.seq, data);
+  }
+  return bytes(text);
+}
+
+/** One event; CR, LF and CRLF in the data become data lines of their own, so that no output can end a field. */
+export function frameOf(id: number | null, data: string): string {
+  const head = id === null ? "" : `id: ${id}\n`;
+  if (data === "") return id === null ? "" : `${head}\n`;
+  return `${head}data: ${data.includes("\r") || data.includes("\n") ? data.split(/\r\n|\r|\n/).join("\ndata: ") : data}\n\n`;
+}
+
+const encoder = new TextEncoder();
+export const bytes = (text: string): Uint8Array => encoder.encode(text);
