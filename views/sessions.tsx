@@ -29,6 +29,16 @@ export const SessionsPage = ({
             <small>
               <code>{session.session_id.slice(0, 8)}</code> · begun <Ago at={session.created_at} now={now} />
             </small>
+            <details>
+              <summary>Rename</summary>
+              <form method="post" action={`/api/session/${session.session_id}/title`}>
+                {requestId && <RequestId value={requestId} />}
+                <input name="title" value={session.title} required maxlength={120} aria-label="Title" />
+                <button type="submit" class="quiet">
+                  Rename
+                </button>
+              </form>
+            </details>
           </li>
         ))}
       </ul>

@@ -60,7 +60,7 @@ export function agentTools(doors: Doors): AgentTools {
         const text = [stdout, stderr && `stderr:\n${stderr}`, `[${how}]`].filter(Boolean).join("\n");
         return { text, is_error: !(ending.is === "exited" && ending.code === 0) };
       }),
-    power: ({ turn, verb, reason }) =>
+    power: ({ turn, verb, reason, signal }) =>
       within(turn, async ({ target }) => {
         const known = verbNamed(verb);
         if (!known) return no(`unknown verb '${verb}'; there are ${VERB_NAMES.join(", ")}`);
@@ -70,13 +70,14 @@ export function agentTools(doors: Doors): AgentTools {
           );
         const by = `agent:${turn.slice(0, 8)}`;
         const action = await doors.power.carryOut({ id: randomUUID(), verb: known.name, target, by, override: null });
-        const ended = await doors.power.settled(target, action.id);
+        const ended = await unlessOver(signal, doors.power.settled(target, action.id));
+        if (!ended) return no("The turn was stopped; the verb only reads, and ends by itself.");
         return {
           text: `${ended.stdout}${ended.stderr ? `stderr:\n${ended.stderr}` : ""}[${ended.outcome}: ${ended.why}]`,
           is_error: ended.outcome !== "done",
         };
       }),
-    check: ({ turn, name }) =>
+    check: ({ turn, name, signal }) =>
       within(turn, async ({ session, target }) => {
         if (!Object.values(CHECKS).some((c) => c.name === name))
           return no(
@@ -86,12 +87,25 @@ export function agentTools(doors: Doors): AgentTools {
           );
         const by = `agent:${turn.slice(0, 8)}`;
         const id = await doors.checks.start({ name, session, target, by, request_id: randomUUID() });
-        const run = await doors.checks.ended(session, id);
+        const run = await unlessOver(signal, doors.checks.ended(session, id));
+        if (!run) return no("The turn was stopped; the check only reads, and its findings stay in the transcript.");
         const found = run.findings.map((f) => `${f.level}: ${f.says}${f.next ? ` Next: ${f.next}` : ""}`).join("\n");
         const read = run.readings.map((r) => `$ ${r.command}\n${r.output}${r.why ? `[${r.why}]` : ""}`).join("\n");
         return { text: `${found}\n\n${read}`, is_error: false };
       }),
   };
+}
+
+/** Null as soon as the turn is over: what only reads may end by itself, nobody waits for it. */
+function unlessOver<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T | null> {
+  if (!signal) return work;
+  return Promise.race([
+    work,
+    new Promise<null>((resolve) => {
+      if (signal.aborted) resolve(null);
+      signal.addEventListener("abort", () => resolve(null), { once: true });
+    }),
+  ]);
 }
 
 /** Killing our ssh leaves the far command running (no tty), so the limit also stands there. */

@@ -52,15 +52,25 @@ export function itemsOf(entries: readonly Entry[], log: Log): Item[] {
 export function Drawn({ item, now }: { item: Item; now: number }) {
   switch (item.is) {
     case "entry":
-      return <EntryItem entry={item.entry} now={now} />;
+      return <EntryItem entry={item.entry} whole={wholeOf(item.entry)} now={now} />;
     case "action":
       return <ActionItem action={item.action} now={now} />;
     case "check":
-      return <CheckItem entry={item.entry} title={CHECKS[item.entry.body.name]?.title} now={now} />;
+      return (
+        <CheckItem
+          entry={item.entry}
+          title={CHECKS[item.entry.body.name]?.title}
+          whole={wholeOf(item.entry)}
+          now={now}
+        />
+      );
     default:
       return item satisfies never;
   }
 }
+
+/** Where an output is to be had whole; the page and the stream show a long one by its head and tail. */
+const wholeOf = (entry: Entry) => (seq: number) => `/sessions/${entry.stream.replace(/^session:/, "")}/entries/${seq}`;
 
 export function drawFor(session: string, log: Log, now: () => number): Draw {
   const read = readerOf((e) =>

@@ -1,6 +1,7 @@
 /** The console itself: the page, the sessions, the transcript without JavaScript, the status. */
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
+import { EntryPage, type EntryPageProps } from "../../views/entry.tsx";
 import { Page, type Assets as PageAssets } from "../../views/page.tsx";
 import { PowerPanel } from "../../views/power.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
@@ -15,6 +16,7 @@ import type { Entry, Log, StreamRange } from "../log/log.ts";
 import type { Power, Pve } from "../power/carry-out.ts";
 import { MUTATING } from "../power/verb.ts";
 import { refuse } from "../refusal.ts";
+import { sessionStream } from "../sessions/event.ts";
 import type { Session, Sessions } from "../sessions/session.ts";
 import type { Turns } from "../sessions/turn.ts";
 import type { State } from "../target/state.ts";
@@ -92,6 +94,28 @@ export function consoleRoutes(parts: ConsoleParts) {
               const shown = tailOf(parts, session, older - 1);
               return <EarlierItems sessionId={session.session_id} before={shown.earlier} items={shown.items} />;
             },
+    });
+  });
+
+  app.get("/sessions/:id/entries/:seq", (c) => {
+    const session = sessions.find(c.req.param("id")) ?? refuse(404, "session not found");
+    const seq = Number(c.req.param("seq"));
+    const streams = [{ stream: sessionStream(session.session_id) }];
+    const entry =
+      (Number.isSafeInteger(seq) && log.read({ streams, after: seq - 1, upto: seq, limit: 1 })[0]) ||
+      refuse(404, "there is no such entry in this session; go back to it and reload");
+    const title = isCheck(entry) ? CHECKS[entry.body.name]?.title : undefined;
+    return answer(c, {
+      json: entry,
+      page: () => (
+        <EntryPage
+          entry={entry as EntryPageProps["entry"]}
+          sessionId={session.session_id}
+          title={title}
+          lab={targets[0].lab}
+          now={Date.now()}
+        />
+      ),
     });
   });
 

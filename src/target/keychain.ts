@@ -14,7 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Child, runChild, startChild } from "../child.ts";
 import { endingInWords } from "../outcome.ts";
@@ -33,7 +33,7 @@ export class KeyTrouble extends Error {
 export async function openKeychain(key_path: string | null, path: string, home: string): Promise<Keychain> {
   const memory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "breakglass-"));
   chmodSync(memory, 0o700);
-  const env: Record<string, string> = { PATH: path, HOME: home, LANG: "C.UTF-8", ...nameForUid(memory) };
+  const env: Record<string, string> = { PATH: path, HOME: home, LANG: "C.UTF-8", ...(await namedUid(memory, path)) };
   if (key_path === null) {
     if (process.env.SSH_AUTH_SOCK) env.SSH_AUTH_SOCK = process.env.SSH_AUTH_SOCK;
     return { env, close: async () => rmSync(memory, { recursive: true, force: true }) };
@@ -93,19 +93,19 @@ async function socketOf(agent: Child, socket: string): Promise<void> {
   over.catch(() => {});
 }
 
-function nameForUid(memory: string): Record<string, string> {
-  try {
-    userInfo();
-    return {};
-  } catch {
-    // no passwd entry
-  }
+async function namedUid(memory: string, path: string): Promise<Record<string, string>> {
+  // Bun's userInfo() reads $USER and never fails; `id` asks the same name service that OpenSSH will ask.
+  const { ending } = await runChild({ argv: ["id", "-un"], env: { PATH: path }, limit_ms: 5000 });
+  if (ending.is !== "exited" || ending.code === 0) return {};
+  return nameForUid(memory, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+}
+
+/** What makes OpenSSH see a passwd entry for `uid`; empty where libnss-wrapper is not installed. */
+export function nameForUid(memory: string, uid: number, gid: number): Record<string, string> {
   const library = readdirSafe("/usr/lib")
     .map((arch) => `/usr/lib/${arch}/libnss_wrapper.so`)
     .find(existsSync);
   if (!library) return {};
-  const uid = process.getuid?.() ?? 0;
-  const gid = process.getgid?.() ?? 0;
   const home = join(memory, "home");
   mkdirSync(home, { mode: 0o700 });
   writeFileSync(join(memory, "passwd"), `breakglass:x:${uid}:${gid}:Breakglass:${home}:/bin/sh\n`, { mode: 0o600 });

@@ -26,7 +26,10 @@ export async function gesturesToCycle(browser: Browser, url: string): Promise<Ge
     await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
     await tap(page.getByRole("region", { name: "Power" }).getByRole("button", { name: /^cycle/ }));
     await tap(page.getByRole("dialog").getByRole("button", { name: /^Cycle/ }));
-    await page.locator("#running").getByText(/cycle (running|done)/).waitFor();
+    await page
+      .locator("#running")
+      .getByText(/cycle (running|done)/)
+      .waitFor();
     return { taps, scrolls };
   } finally {
     await close();

@@ -71,7 +71,10 @@ function written(e: Visible): Pick<Draft, "kind" | "body"> {
     case "said":
       return { kind: "said", body: { text: e.text } };
     case "called":
-      return { kind: "called", body: { name: "vm_run", input: { command: e.command, reason: e.reason }, tool_id: e.id } };
+      return {
+        kind: "called",
+        body: { name: "vm_run", input: { command: e.command, reason: e.reason }, tool_id: e.id },
+      };
     case "returned": {
       const body = { name: "vm_run", tool_id: e.id, output: e.output, is_error: false, left_out: 0, duration_ms: 214 };
       return { kind: "returned", body };

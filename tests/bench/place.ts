@@ -64,7 +64,11 @@ export async function writeSessions(dir: string, lengths: readonly number[], tar
 async function placeOn(dir: string, env: Record<string, string>, headers: Record<string, string>): Promise<Place> {
   const server = await startServer(dir, env);
   const post = async (path: string, body: object) => {
-    const init = { method: "POST", headers: { ...headers, "sec-fetch-site": "same-origin" }, body: JSON.stringify(body) };
+    const init = {
+      method: "POST",
+      headers: { ...headers, "sec-fetch-site": "same-origin" },
+      body: JSON.stringify(body),
+    };
     const answer = await fetch(`${server.url}${path}`, init);
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as Record<string, string>;
@@ -73,7 +77,8 @@ async function placeOn(dir: string, env: Record<string, string>, headers: Record
     server,
     headers,
     newSession: async () => (await post("/api/session", {})).session_id!,
-    pour: async (session, wish) => void (await post(`/api/session/${session}/prompt`, { prompt: JSON.stringify(wish) })),
+    pour: async (session, wish) =>
+      void (await post(`/api/session/${session}/prompt`, { prompt: JSON.stringify(wish) })),
     end: async () => {
       await server.stop();
       cleanUp(dir);

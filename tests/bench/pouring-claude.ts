@@ -51,4 +51,12 @@ for (let i = 0; i < wish.entries; i++) {
     }
   say(cliLine(entry));
 }
-say({ type: "result", subtype: "success", is_error: false, result: "ok", duration_ms: 1, total_cost_usd: 0, session_id });
+say({
+  type: "result",
+  subtype: "success",
+  is_error: false,
+  result: "ok",
+  duration_ms: 1,
+  total_cost_usd: 0,
+  session_id,
+});

