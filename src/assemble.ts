@@ -28,9 +28,10 @@ import { Power } from "./power/carry-out.ts";
 import { pveOverSsh } from "./power/pve.ts";
 import { Sessions } from "./sessions/session.ts";
 import { type Agent, endInterrupted, Turns } from "./sessions/turn.ts";
-import { askTarget } from "./target/ask.ts";
+import { askTarget, knockOn } from "./target/ask.ts";
 import { openKeychain } from "./target/keychain.ts";
 import { firstContacts } from "./target/known-hosts.ts";
+import { readStatus } from "./target/said.ts";
 import { type Ssh, sshArgv } from "./target/ssh.ts";
 import { streamOf, type Target } from "./target/target.ts";
 import { Watch } from "./target/watch.ts";
@@ -77,6 +78,11 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     pve,
     limit_ms: config.pve_verb_timeout_ms,
     stirred: (target) => watchOf(target).stir(),
+    prove: {
+      knock: (target) => knockOn(target, { ssh, env }),
+      agent: async (target) => readStatus((await pve.status(target, 20_000)).stdout).agent,
+      every_ms: lab ? 500 : undefined,
+    },
   });
 
   const mark = markOf(config.data_dir);

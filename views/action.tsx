@@ -1,5 +1,6 @@
 /** An action: a card in the transcript, a page of its own, the list of them. It draws what the fold says, and no more. */
 import type { Action } from "../src/power/action.ts";
+import { sectionsOf } from "../src/power/evidence.ts";
 import { Excerpt, Output, plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
 import { Ago, Clock, durationWords, utcWords } from "./time.tsx";
@@ -17,11 +18,22 @@ export function ActionItem({ action, now }: { action: Action; now: number }) {
           <a href={`/api/pve/actions/${action.id}`}>open</a>
         </small>
       </p>
+      <GuestLine action={action} />
       {action.override && <p>lock overridden by name: {plain(action.override)}</p>}
       {action.state === "running" ? <Tail text={action.stdout} /> : <Printed action={action} />}
     </li>
   );
 }
+
+/** The guest's own word, which comes after the outcome: the host proves the VM, only the guest proves itself. */
+const GuestLine = ({ action }: { action: Action }) =>
+  action.guest ? (
+    <p class="guest">{plain(action.guest)}</p>
+  ) : action.outcome === "done" && STARTS_A_GUEST.has(action.verb) ? (
+    <p class="guest soft">the guest has not answered yet</p>
+  ) : null;
+
+const STARTS_A_GUEST: ReadonlySet<string> = new Set(["start", "reset", "cycle"]);
 
 /** The outcome in words; `unknown` says why and that it is being asked for. */
 function Verdict({ action, now }: { action: Action; now: number }) {
@@ -122,6 +134,8 @@ export const ActionPage = ({ action, now, lab }: { action: Action; now: number; 
         <code>{action.id}</code>
       </dd>
     </dl>
+    <GuestLine action={action} />
+    <Evidence action={action} />
     <h2>Output</h2>
     {action.stdout.trim() ? <Output text={action.stdout} /> : <p class="soft">(no output)</p>}
     {action.stderr.trim() && (
@@ -133,12 +147,33 @@ export const ActionPage = ({ action, now, lab }: { action: Action; now: number; 
     <p>
       <a href={`/api/pve/actions/${action.id}`}>Reload</a>
       {" · "}
-      <a href={`/api/pve/actions/${action.id}/forensics`}>Evidence</a>
-      {" · "}
       <a href="/api/pve/actions">All actions</a>
     </p>
   </Sheet>
 );
+
+/** What was captured before anything changed, section by section; a section that hung says so here. */
+const Evidence = ({ action }: { action: Action }) => {
+  const sections = sectionsOf(action.stdout);
+  if (sections.length === 0) return null;
+  return (
+    <>
+      <h2>Evidence</h2>
+      {sections.map((section) => (
+        <details>
+          <summary>
+            {plain(section.name)} {section.verdict !== "ok" && <b class="tag work">{section.verdict}</b>}
+            <small> {plain(section.more)}</small>
+          </summary>
+          <Output text={section.text} />
+        </details>
+      ))}
+      <p>
+        <a href={`/api/pve/actions/${action.id}/forensics?download=1`}>Download the evidence</a>
+      </p>
+    </>
+  );
+};
 
 export const ActionsPage = ({ actions, now, lab }: { actions: readonly Action[]; now: number; lab?: boolean }) => (
   <Sheet title="Actions" lab={lab}>

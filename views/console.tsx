@@ -40,11 +40,11 @@ export function Console(props: ConsoleProps) {
         <h1>{target.name}</h1>
         {target.lab && <b class="tag">LAB</b>}
         <p id="link" role="status" aria-label="Link">
-          as of {utcWords(now)}
+          not live
         </p>
         <noscript>
           <p>
-            no live link <a href={`/sessions/${id}`}>Reload</a>
+            no live link: page as of {utcWords(now)} <a href={`/sessions/${id}`}>Reload</a>
           </p>
         </noscript>
         <section aria-label="Sessions">

@@ -64,8 +64,8 @@ export const Output = ({ text, name }: { text: string; name?: string }) => (
 
 /** Beyond this an output is shown by its head and tail only, characters; a phone on a thin link pays for every one. */
 export const LONG = 2000;
-const HEAD = 500;
-const TAIL = 1000;
+const HEAD = 300;
+const TAIL = 500;
 
 /** An output that may be long: whole, or head and tail with the way to all of it. Without a way it is always whole. */
 export function Excerpt({ text, name, whole }: { text: string; name?: string; whole?: string }) {

@@ -22,7 +22,7 @@ import type { Turns } from "../sessions/turn.ts";
 import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
 import { answer, formOf } from "./answer.tsx";
-import { Drawn, type Item, itemsOf, text } from "./draw.tsx";
+import { Drawn, type Item, isCheck, itemsOf, text } from "./draw.tsx";
 import { positionOf } from "./live.ts";
 
 export interface ConsoleParts {

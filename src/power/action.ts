@@ -1,6 +1,7 @@
 /** An action: one run of one verb, folded from its entries. Pure. */
 import type { Outcome } from "../outcome.ts";
 import type { PowerEntry } from "./event.ts";
+import { proofInWords } from "./prove.ts";
 import type { VerbName } from "./verb.ts";
 
 export interface Action {
@@ -19,6 +20,8 @@ export interface Action {
   readonly rejected: boolean;
   /** The reason of the outcome, in words; empty while it runs. */
   readonly why: string;
+  /** The guest's own word after `done`, in words; empty while it is awaited or where there is none to ask. */
+  readonly guest: string;
   /** A lock that the request overrode by name. */
   readonly override: string | null;
 }
@@ -39,6 +42,7 @@ export function foldAction(before: Action | null, entry: PowerEntry): Action | n
       ended_at: null,
       rejected: false,
       why: "",
+      guest: "",
       override: entry.body.override,
     };
   }
@@ -77,6 +81,8 @@ export function foldAction(before: Action | null, entry: PowerEntry): Action | n
         why: entry.body.why,
         ended_at: before.ended_at ?? new Date(entry.at).toISOString(),
       };
+    case "proved":
+      return { ...before, guest: proofInWords(entry.body) };
     default:
       return entry satisfies never;
   }

@@ -13,6 +13,7 @@ import { type Action, actionFrom } from "./action.ts";
 import { isPower, type PowerBody, type PowerEntry } from "./event.ts";
 import { type Conclusion, checkLegacy, learn } from "./learn.ts";
 import { gatherOutput } from "./output.ts";
+import { type ProveTools, proveGuest } from "./prove.ts";
 import { VERBS, type VerbName } from "./verb.ts";
 
 /** `legacy` is a host with the first system's script: bare verbs, no ids, nothing to ask afterwards but `status`. */
@@ -54,12 +55,16 @@ export interface PowerTools {
   readonly limit_ms: number;
   /** Called when something happened that makes the target's state worth asking anew. */
   readonly stirred: (target: Target) => void;
+  /** How the guest is asked after a verb that should have it running; left out, only the VM is proven. */
+  readonly prove?: ProveTools;
   /** Waits between questions after a break, ms; the last one repeats. */
   readonly ask_every_ms?: readonly number[];
 }
 
 /** Without a byte for this long, a mutating run's ssh counts as hung; the host prints at least every 5 s. SAFETY.md. */
 const SILENCE_MS = 25_000;
+
+const STARTS_A_GUEST: ReadonlySet<VerbName> = new Set(["start", "reset", "cycle"]);
 
 interface Held {
   readonly action: string;
@@ -140,6 +145,7 @@ export class Power {
       .finally(() => {
         if (mutates) this.held.release(target.id);
         this.tools.stirred(target);
+        void this.prove(request);
       });
     return this.find(target, id)!;
   }
@@ -186,6 +192,7 @@ export class Power {
         .finally(() => {
           this.held.release(target.id);
           this.tools.stirred(target);
+          void this.prove(request);
         });
     }
     return asked;
@@ -280,6 +287,17 @@ export class Power {
         why: `the connection broke (${whyFailed(ending, output.lastError())}); asking the host what came of it`,
       });
     await this.say(request, await learn(request, this.tools));
+  }
+
+  /** Beside the lock: nobody waits for a guest to boot before they may act again. */
+  private async prove({ target, id, verb }: Request): Promise<void> {
+    const action = this.find(target, id);
+    if (!this.tools.prove || !STARTS_A_GUEST.has(verb) || action?.outcome !== "done" || this.closing) return;
+    const proof = await proveGuest(target, this.tools.prove);
+    // Another run may have begun meanwhile; what was seen then is not of this one.
+    if (this.closing || this.held.holder(target.id)) return;
+    await this.write(target, id, "proved", proof).catch((error) => console.error(`action ${id}: guest:`, error));
+    this.tools.stirred(target);
   }
 
   private output(target: Target, id: string) {

@@ -1,6 +1,7 @@
 /** What is written about an action: past tense, one subject (the request id), in the target's stream. */
 import type { Entry } from "../log/log.ts";
 import type { Outcome } from "../outcome.ts";
+import type { Proof } from "./prove.ts";
 import type { VerbName } from "./verb.ts";
 
 export type PowerBody = {
@@ -16,12 +17,14 @@ export type PowerBody = {
   cut: { bytes: number };
   /** The run ended as far as we know. `outcome: unknown` may be followed by `learned`. */
   finished: { outcome: Outcome; exit_code: number | null; rejected: boolean; why: string };
+  /** The guest's own word after `done`: whether ssh and the agent answer. The outcome stays what it is. */
+  proved: Proof;
   /** Asked afterwards, never repeated. */
   learned: { outcome: "done" | "failed"; exit_code: number | null; why: string };
 };
 
 export type PowerEntry = { [K in keyof PowerBody]: Entry<K, PowerBody[K]> }[keyof PowerBody];
-export const POWER_KINDS = ["requested", "printed", "overdue", "lost", "cut", "finished", "learned"] as const;
+export const POWER_KINDS = ["requested", "printed", "overdue", "lost", "cut", "finished", "learned", "proved"] as const;
 
 export function isPower(entry: Entry): entry is PowerEntry {
   return (POWER_KINDS as readonly string[]).includes(entry.kind);

@@ -16,6 +16,7 @@ import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
 import type { Action } from "./action.ts";
 import type { Power, Pve } from "./carry-out.ts";
+import { sectionsOf } from "./evidence.ts";
 import { preflightLines, preflightOf } from "./preflight.ts";
 import { MUTATING, VERB_NAMES, type Verb, verbNamed } from "./verb.ts";
 
@@ -84,8 +85,22 @@ export function powerRoutes(parts: PowerParts) {
 
   app.get("/api/pve/actions/:id/forensics", (c) => {
     const { action, target } = found(c);
+    if (c.req.query("download"))
+      return new Response(action.stdout, {
+        headers: {
+          "Content-Type": "text/plain; charset=utf-8",
+          "Content-Disposition": `attachment; filename="${action.verb}-${target.id}-${action.started_at.replace(/[:.]/g, "")}.txt"`,
+        },
+      });
     return answer(c, {
-      json: { id: action.id, verb: action.verb, target: target.id, evidence: action.stdout },
+      json: {
+        id: action.id,
+        verb: action.verb,
+        target: target.id,
+        started_at: action.started_at,
+        sections: sectionsOf(action.stdout),
+        evidence: action.stdout,
+      },
       text: () => action.stdout,
       page: () => <ActionPage lab={targets[0]!.lab} action={action} now={Date.now()} />,
     });

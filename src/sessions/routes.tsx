@@ -1,5 +1,5 @@
 /** The addresses of a session: make, attach, prompt, stop, rename. Each route says who asks, what, does it, draws it. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { ComposerId } from "../../views/composer.tsx";
 import { RefusalFragment } from "../../views/refusal.tsx";
@@ -24,7 +24,9 @@ export interface SessionParts {
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 const Prompt = z.object({
-  prompt: z.string({ error: "a prompt is text" }),
+  prompt: z.string({ error: "a prompt is text" }).optional(),
+  /** w3m and lynx ignore `formaction`: there Stop arrives here. */
+  stop: z.string().optional(),
   model: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, "not a model's name")
@@ -36,6 +38,15 @@ const Prompt = z.object({
 export function sessionRoutes(parts: SessionParts) {
   const { sessions, turns, live, log } = parts;
   const app = new Hono<Env>();
+
+  const cancel = async (c: Context<Env>, session: string) => {
+    const cancelled = await turns.cancelTurn(session, c.get("operator").name);
+    return answer(c, {
+      json: { cancelled },
+      page: { seeOther: `/sessions/${session}` },
+      fragment: () => (cancelled ? "" : <RefusalFragment sentence="No turn was running any more." />),
+    });
+  };
 
   app.post("/api/session", async (c) => {
     const { target } = await readBody(
@@ -71,7 +82,8 @@ export function sessionRoutes(parts: SessionParts) {
     const session = c.req.param("id");
     if (!sessions.find(session)) refuse(404, "session not found");
     const said = await readBody(c, Prompt, "send {prompt} with what you want to know");
-    const text = said.prompt.replace(/\r\n/g, "\n");
+    if (said.stop) return cancel(c, session);
+    const text = (said.prompt ?? "").replace(/\r\n/g, "\n");
     if (text.trim() === "") refuse(422, "the prompt is empty; say what is wrong, then send");
     const weight = Buffer.byteLength(text);
     if (weight > PROMPT_LIMIT)
@@ -86,15 +98,7 @@ export function sessionRoutes(parts: SessionParts) {
     });
   });
 
-  app.post("/api/session/:id/cancel", async (c) => {
-    const session = c.req.param("id");
-    const cancelled = await turns.cancelTurn(session, c.get("operator").name);
-    return answer(c, {
-      json: { cancelled },
-      page: { seeOther: `/sessions/${session}` },
-      fragment: () => (cancelled ? "" : <RefusalFragment sentence="No turn was running any more." />),
-    });
-  });
+  app.post("/api/session/:id/cancel", (c) => cancel(c, c.req.param("id")));
 
   app.post("/api/session/:id/title", async (c) => {
     const session = c.req.param("id");

@@ -28,7 +28,7 @@ export async function askTarget(
 }
 
 /** Knocks on the VM's ssh with a command that does nothing. */
-async function knockOn(target: Target, { ssh, env }: { ssh: Ssh; env: Readonly<Record<string, string>> }) {
+export async function knockOn(target: Target, { ssh, env }: { ssh: Ssh; env: Readonly<Record<string, string>> }) {
   const began = performance.now();
   const { ending, stderr } = await runChild({ argv: sshArgv(ssh, target.vm, "true"), env, limit_ms: KNOCK_LIMIT_MS });
   const answered = ending.is === "exited" && ending.code !== 255;

@@ -24,7 +24,7 @@ export async function gather(wish: CrowdWish): Promise<Crowd> {
   });
   const lines = linesOf(child.stdout);
   const first = await lines.next();
-  if (first.value !== "ready") throw new Error("the clients could not attach");
+  if (first.value !== "ready") throw new Error(`the clients could not attach: ${first.value}`);
   return {
     saw: lines.next().then(({ value }) => JSON.parse(value ?? "{}") as CrowdSaw),
     leave: async () => {

@@ -1,4 +1,6 @@
 /** The time in a printed line, to be found again in the bytes that a client got: milliseconds with microseconds, one machine. */
+import { textOf } from "./bytes.ts";
+
 const MARK = "@@";
 const DIGITS = 17;
 
@@ -16,7 +18,7 @@ export function readStamps(bytes: Buffer, found: (at_ms: number) => void): Buffe
     const at = bytes.indexOf(MARK, from);
     if (at < 0) return bytes.subarray(Math.max(from, bytes.length - 1));
     if (at + MARK.length + DIGITS > bytes.length) return bytes.subarray(at);
-    found(Number(bytes.latin1Slice(at + MARK.length, at + MARK.length + DIGITS)));
+    found(Number(textOf(bytes, at + MARK.length, at + MARK.length + DIGITS)));
     from = at + MARK.length + DIGITS;
   }
 }

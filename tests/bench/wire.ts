@@ -1,5 +1,6 @@
 /** A stream read from a bare socket, so that every byte is counted: headers, chunk sizes, compression. What it says, too. */
 import { createGunzip } from "node:zlib";
+import { textOf } from "./bytes.ts";
 
 export interface Wire {
   /** Bytes of the answer so far, headers and framing too. */
@@ -35,7 +36,7 @@ export async function openWire(port: number, path: string, headers: Record<strin
         if (!body) {
           const end = rest.indexOf("\r\n\r\n");
           if (end < 0) return;
-          const head = rest.latin1Slice(0, end).toLowerCase();
+          const head = textOf(rest, 0, end).toLowerCase();
           rest = rest.subarray(end + 4);
           body = reader(head, heard);
         }
@@ -92,7 +93,7 @@ function chunksOf(bytes: Buffer, body: (data: Buffer) => void): Buffer<ArrayBuff
   for (;;) {
     const line = bytes.indexOf("\r\n");
     if (line < 0) break;
-    const size = Number.parseInt(bytes.latin1Slice(0, line), 16);
+    const size = Number.parseInt(textOf(bytes, 0, line), 16);
     if (size === 0 || bytes.length < line + 2 + size + 2) break;
     body(Buffer.from(bytes.subarray(line + 2, line + 2 + size)));
     bytes = bytes.subarray(line + 2 + size + 2);

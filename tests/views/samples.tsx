@@ -146,6 +146,7 @@ const action = (more: Partial<Action>): Action => ({
   rejected: false,
   why: "a new QEMU process runs (pid 41877, was 2214)",
   override: null,
+  guest: "",
   ...more,
 });
 
