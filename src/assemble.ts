@@ -187,6 +187,12 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     faults: lab ? (by) => Faults({ fault: lab.fault(), requestId: access.ids.make(by) }) : null,
     attended: (target) => watchOf(target).attended(),
   };
+  const sessionsAtWork = (target: Target) =>
+    turns.running().filter((session) => sessions.find(session)?.target === target.id);
+  const turnsOn = (target: Target) => sessionsAtWork(target).length;
+  const stopTurns = async (target: Target, by: string) => {
+    await Promise.all(sessionsAtWork(target).map((session) => turns.cancelTurn(session, by)));
+  };
   const panel = (target: Target, by: string) => powerPanel(consoleParts, target, by);
 
   return {
@@ -195,7 +201,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       assets,
       console: consoleParts,
       sessions: { log, live, sessions, turns, requestIds: access.ids, targets },
-      power: { power, pve, targets, stateOf, requestIds: access.ids, panel },
+      power: { power, pve, targets, stateOf, requestIds: access.ids, panel, turnsOn, stopTurns },
       checks: { checks, sessions, targets, requestIds: access.ids },
       lab:
         lab &&

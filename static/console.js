@@ -110,6 +110,7 @@
 
   // --- Asking before power --------------------------------------------------------------------------------------
   const dialog = $("confirm");
+  // biome-ignore lint/performance/useDomNodeTextContent: innerText leaves out what is not shown, and textContent does not
   const text = (selector) => document.querySelector(selector)?.innerText.replace(/\s+/g, " ").trim() || "";
   const fill = () => {
     const lines = [`State: ${text("#state h2")} (${text("#state .because")})`];
@@ -124,6 +125,13 @@
     if (!dialog.showModal) return; // no <dialog>: htmx asks with window.confirm
     e.preventDefault();
     const { ctx, issueRequest, dropRequest } = e.detail;
+    const form = ctx.sourceElement;
+    // A locked VM is nothing for two taps: the confirmation page asks for the lock by its name.
+    if ($("state").dataset.lock && /^(stop|reset|cycle)$/.test(form.id)) {
+      dropRequest();
+      location.href = `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
+      return;
+    }
     const [, question, more] = /^(.*?\?)?\s*(.*)$/s.exec(ctx.confirm);
     $("confirm-says").textContent = question || more;
     $("confirm-more").textContent = question ? more : "";
@@ -132,7 +140,13 @@
     const box = (ctx.sourceEvent.submitter || ctx.sourceElement).getBoundingClientRect();
     dialog.classList.toggle("up", box.top + box.height / 2 > innerHeight / 2);
     dialog.returnValue = "";
-    dialog.onclose = () => (dialog.returnValue === "yes" ? issueRequest() : dropRequest());
+    const turn = $("confirm-turn");
+    turn.hidden = !document.querySelector("#turn.running");
+    dialog.onclose = () => {
+      if (dialog.returnValue !== "yes") return dropRequest();
+      if (!turn.hidden && turn.querySelector("input").checked) ctx.request.body.set("stop_turns", "1");
+      issueRequest();
+    };
     dialog.showModal();
   });
   on(dialog, "click", (e) => e.target === dialog && dialog.close(""));
@@ -173,7 +187,8 @@
     { passive: true },
   );
   on(list, "htmx:after:swap", () => {
-    asked ||= requestAnimationFrame(() => {
+    if (asked) return;
+    asked = requestAnimationFrame(() => {
       asked = 0;
       if (anchor?.item.isConnected) log.scrollTop += anchor.item.getBoundingClientRect().top - anchor.top;
     });

@@ -17,6 +17,11 @@ export const ConfirmDialog = () => (
       <h2 id="confirm-says">Sure?</h2>
       <p id="confirm-more" />
       <p id="confirm-state" />
+      <p id="confirm-turn" hidden>
+        <label>
+          <input type="checkbox" checked /> The agent is at work: stop it first
+        </label>
+      </p>
       <p class="do">
         <button type="submit" value="" class="quiet">
           Not now
@@ -38,6 +43,8 @@ export interface ConfirmPageProps {
   readonly now: number;
   /** Fresh and signed. */
   readonly requestId: string;
+  /** Turns of the agent that run on this target. */
+  readonly turns?: number;
   /** A config lock that stands in the way, to be overridden by name. */
   readonly lock?: string | null;
   readonly lab?: boolean;
@@ -51,6 +58,7 @@ export const ConfirmPage = ({
   state,
   now,
   requestId,
+  turns = 0,
   lock,
   lab,
 }: ConfirmPageProps) => (
@@ -72,8 +80,8 @@ export const ConfirmPage = ({
     {action?.state === "running" && (
       <p class="held">
         <b class="tag work">held</b> {action.verb} is running on {target.name}, started by {plain(action.by)},{" "}
-        <Clock from={action.started_at} now={now} /> ago. <a href={`/api/pve/actions/${action.id}`}>Watch it</a>;
-        nothing else is started until it ends.
+        <Clock from={action.started_at} now={now} /> ago. <a href={`/api/pve/actions/${action.id}`}>Watch it</a>
+        {"; nothing else is started until it ends."}
       </p>
     )}
     <form method="post" action={`/api/pve/${verb.name}`}>
@@ -82,7 +90,16 @@ export const ConfirmPage = ({
       {lock && (
         <p>
           <label>
-            <input type="checkbox" name="override" value={lock} /> Override the lock “{plain(lock)}”
+            To override the lock, type its name, {plain(lock)}:{" "}
+            <input name="override" required autocomplete="off" autocapitalize="off" spellcheck={false} />
+          </label>
+        </p>
+      )}
+      {turns > 0 && (
+        <p>
+          <label>
+            <input type="checkbox" name="stop_turns" value="1" checked /> The agent is at work on {target.name}: stop it
+            first
           </label>
         </p>
       )}

@@ -27,7 +27,7 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
   const stale = state.heard_at !== null && now - state.heard_at > STALE_MS;
   const name = [`is-${state.is}`, state.leads && `leads-${state.leads}`, stale && "stale"].filter(Boolean).join(" ");
   return (
-    <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq}>
+    <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq} data-lock={state.lock ?? undefined}>
       <h2 aria-live="polite">{plain(state.says)}</h2>
       {state.advice && <p class="advice">{plain(state.advice)}</p>}
       <p class="because">

@@ -4,6 +4,7 @@
  * memory under their seq, told all the same, and written as soon as the disk takes them: a full disk must not stop a verb.
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { QuietCheckpoint } from "./checkpoint.ts";
 import { type Appended, type Draft, type Entry, type Log, LogUnwritable, type StreamRange } from "./log.ts";
 import { openDatabase } from "./open.ts";
 
@@ -31,6 +32,7 @@ export class SqliteLog implements Log {
   trouble: string | null = null;
   private readonly chatter: Database;
   private readonly durable: Database;
+  private readonly checkpoint: QuietCheckpoint;
   private readonly followers = new Set<(entries: readonly Entry[]) => void>();
   private waiting: Waiting[] = [];
   private unsaved: { entry: Entry; once: string | null }[] = [];
@@ -45,6 +47,7 @@ export class SqliteLog implements Log {
     const opened = openDatabase(path, now());
     this.chatter = opened.chatter;
     this.durable = opened.durable;
+    this.checkpoint = new QuietCheckpoint([this.chatter, this.durable]);
     this.moved_aside = opened.moved_aside;
     this.committed = (
       this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }
@@ -84,6 +87,7 @@ export class SqliteLog implements Log {
       })();
       this.unsaved = [];
       this.trouble = null;
+      this.checkpoint.committed();
     } catch (error) {
       this.trouble = error instanceof Error ? error.message : String(error);
       const refused = new LogUnwritable(`the log can't be written: ${this.trouble}`);
@@ -246,6 +250,7 @@ export class SqliteLog implements Log {
 
   async close(): Promise<void> {
     this.flush();
+    this.checkpoint.close();
     this.chatter.close();
     if (this.durable !== this.chatter) this.durable.close();
   }

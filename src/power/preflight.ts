@@ -1,16 +1,24 @@
-/** What is known before the tap: the target's state, who holds it, what the last evidence was. A value; pure. */
+/** What is known before the tap, each fact with its age: lock, task, staged config, pool, snapshot, evidence. A value; pure. */
 import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
 import type { Action } from "./action.ts";
 import type { HostKind } from "./carry-out.ts";
-import type { Verb } from "./verb.ts";
+import { sectionsOf } from "./evidence.ts";
+import type { Verb, VerbName } from "./verb.ts";
 
 export interface Preflight {
-  readonly verb: Verb["name"];
+  readonly verb: VerbName;
   readonly mutates: boolean;
   readonly target: string;
   readonly will: string;
   readonly state: Pick<State, "is" | "says" | "because" | "advice" | "heard_at">;
+  /** The config lock that the host will refuse this verb for, unless it is overridden by name; null: none is known. */
+  readonly lock: string | null;
+  /** A task of Proxmox that is at work on this VM. */
+  readonly task: string | null;
+  readonly staged: string | null;
+  readonly pool: string | null;
+  readonly snapshot: string | null;
   /** The action that holds the target, or null. */
   readonly running: {
     readonly action: string;
@@ -20,7 +28,12 @@ export interface Preflight {
   } | null;
   readonly last_forensics_at: string | null;
   readonly host: HostKind;
+  /** Why it would do harm now, in a sentence; empty when nothing known speaks against it. */
+  readonly warning: string;
 }
+
+/** The verbs that end or reset a QEMU, and that a config lock therefore stands in the way of (the host script refuses them). */
+const LOCKABLE: ReadonlySet<VerbName> = new Set(["stop", "reset", "cycle"]);
 
 export function preflightOf(
   verb: Verb,
@@ -30,8 +43,9 @@ export function preflightOf(
   recent: readonly Action[],
   host: HostKind,
 ): Preflight {
+  const said = state.said ?? null;
   const evidence = recent.find(
-    (a) => a.outcome === "done" && (a.verb === "forensics" || /^(=+ ?forensics|section )/im.test(a.stdout)),
+    (a) => sectionsOf(a.stdout).length > 0 || (a.verb === "forensics" && a.outcome === "done"),
   );
   return {
     verb: verb.name,
@@ -39,18 +53,61 @@ export function preflightOf(
     target: target.id,
     will: verb.will,
     state: { is: state.is, says: state.says, because: state.because, advice: state.advice, heard_at: state.heard_at },
+    lock: LOCKABLE.has(verb.name) ? (state.lock ?? null) : null,
+    task: said?.task ?? null,
+    staged: said?.staged ?? null,
+    pool: said?.pool ?? null,
+    snapshot: said?.snapshot ?? null,
     running: holder && { ...holder, since: new Date(holder.since).toISOString() },
     last_forensics_at: evidence?.started_at ?? null,
     host,
+    warning: warningFor(verb, state),
   };
 }
 
-/** The same in short sentences for the confirmation, each with its age. */
+function warningFor(verb: Verb, state: State): string {
+  if (!verb.mutates) return "";
+  switch (state.is) {
+    case "io-error":
+      return verb.name === "start"
+        ? ""
+        : `QEMU has paused the VM because its storage refuses writes. Make room, then resume it; ${verb.name} loses what the guest has not written.`;
+    case "running":
+      return verb.name === "start"
+        ? "It runs already; start will be refused."
+        : "The guest answers. Repair in place loses less.";
+    case "frozen":
+      return verb.name === "reset" ? "A reset keeps this QEMU, and with it the stalled disk. Cycle is the cure." : "";
+    case "stopped":
+      return verb.name === "reset" ? "It is stopped; reset will be refused. Start it." : "";
+    default:
+      return "";
+  }
+}
+
+/** The same in short sentences for the confirmation, with the age of what they rest on. */
 export function preflightLines(p: Preflight, now: number): string[] {
-  const lines: string[] = [];
-  if (p.last_forensics_at === null) lines.push("No evidence was saved lately.");
-  else lines.push(`Evidence was last saved ${Math.round((now - Date.parse(p.last_forensics_at)) / 60_000)} min ago.`);
-  if (p.host === "legacy")
-    lines.push("This host has the first system's script: it can't run a verb exactly once by itself.");
-  return lines;
+  const heard = p.state.heard_at === null ? "" : ` (heard ${ageOf(now - p.state.heard_at)} ago)`;
+  const staged =
+    p.staged &&
+    (p.verb === "reset" ? `Staged: ${p.staged}; a reset does not apply it` : `Staged: ${p.staged} will apply`);
+  const full = Math.max(0, ...[...(p.pool ?? "").matchAll(/([\d.]+)%/g)].map((m) => Number(m[1])));
+  return [
+    p.warning,
+    p.lock && `Locked (${p.lock})${heard}: the host refuses ${p.verb} unless you override the lock by its name.`,
+    p.task && `A task is at work${heard}: ${p.task}.`,
+    staged && `${staged}${heard}.`,
+    p.pool && `${full >= 90 ? "Storage is nearly full" : "Storage"}: ${p.pool}${heard}.`,
+    p.snapshot && `It runs on top of the snapshot ${p.snapshot}${heard}.`,
+    p.last_forensics_at === null
+      ? "No evidence is kept yet."
+      : `Evidence was last saved ${ageOf(now - Date.parse(p.last_forensics_at))} ago.`,
+    p.host === "legacy" &&
+      "This host has the first system's script: it keeps no record of a run, respects no lock, and can't be asked afterwards.",
+  ].filter((line): line is string => typeof line === "string" && line !== "");
+}
+
+function ageOf(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  return s < 90 ? `${s} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
 }

@@ -26,6 +26,9 @@ export interface PowerParts {
   readonly targets: readonly Target[];
   readonly stateOf: (target: Target) => State;
   readonly requestIds: RequestIds;
+  /** Turns that run on this target: how many, and a way to stop them all and wait until they are. */
+  readonly turnsOn: (target: Target) => number;
+  readonly stopTurns: (target: Target, by: string) => Promise<void>;
   /** The Power region anew, for the operator who just tapped. */
   readonly panel: (target: Target, by: string) => Child;
 }
@@ -33,6 +36,7 @@ export interface PowerParts {
 const Ask = z.object({
   target: z.string().optional(),
   request_id: z.string().optional(),
+  stop_turns: z.string().optional(),
   override: z
     .string()
     .regex(/^[a-z_-]{1,32}$/, "not a lock's name")
@@ -133,10 +137,13 @@ export function powerRoutes(parts: PowerParts) {
           action={preflight.running && power.find(target, preflight.running.action)}
           preflight={[...sentAlready(power.find(target, id)), ...preflightLines(preflight, Date.now())]}
           requestId={id}
+          lock={preflight.lock}
+          turns={verb.mutates ? parts.turnsOn(target) : 0}
           now={Date.now()}
         />
       ),
-      text: () => `${verb.name} ${target.name} (VM ${target.vmid})\n${verb.will}\n${state.says}\n`,
+      text: () =>
+        `${[`${verb.name} ${target.name} (VM ${target.vmid})`, verb.will, state.says, ...preflightLines(preflight, Date.now())].join("\n")}\n`,
     });
   });
 
@@ -147,6 +154,8 @@ export function powerRoutes(parts: PowerParts) {
     const by = c.get("operator").name;
     // status and forensics ignore request ids: asking twice is two answers.
     const id = verb.mutates ? requestIdOf(c.req.header("idempotency-key") ?? said.request_id) : crypto.randomUUID();
+    // The operator's tap comes first: an agent at work on the same VM is stopped before, if they said so.
+    if (said.stop_turns && verb.mutates && !power.find(target, id)) await parts.stopTurns(target, by);
     const action = await power.carryOut({ id, verb: verb.name, target, by, override: said.override || null });
     const at = `/api/pve/actions/${action.id}`;
     const form = formOf(c.req.raw);

@@ -46,7 +46,7 @@ const HEAD = 24_000;
 const TAIL = 8_000;
 
 export class Turns {
-  private readonly running = new Exclusive<Running>();
+  private readonly held = new Exclusive<Running>();
   private readonly committing = new Committing();
   private closing = false;
 
@@ -54,13 +54,18 @@ export class Turns {
 
   /** The session in which a turn runs, or null when it is over. */
   sessionOf(turn: string): string | null {
-    for (const [session, holder] of this.running.all()) if (holder.turn === turn) return session;
+    for (const [session, holder] of this.held.all()) if (holder.turn === turn) return session;
     return null;
+  }
+
+  /** The sessions in which a turn runs. */
+  running(): string[] {
+    return [...this.held.all()].map(([session]) => session);
   }
 
   /** The turn that runs in a session, or null. */
   runningIn(session: string): { turn: string; by: string; started_at: number } | null {
-    return this.running.holder(session);
+    return this.held.holder(session);
   }
 
   /** Resolves once the prompt is committed; the turn goes on by itself. Throws Refusal 404, 409, 422. */
@@ -84,9 +89,9 @@ export class Turns {
       settle = resolve;
     });
     const holder: Running = { turn, by: prompt.by, started_at: Date.now(), agent: null, over, cancelled_by: null };
-    this.running.take(prompt.session, holder, () => "a turn is already running");
-    if (this.running.size > this.tools.max_turns) {
-      this.running.release(prompt.session);
+    this.held.take(prompt.session, holder, () => "a turn is already running");
+    if (this.held.size > this.tools.max_turns) {
+      this.held.release(prompt.session);
       refuse(
         409,
         `${this.tools.max_turns} turns are running already, and that is the limit; wait for one to end or stop one, then send again`,
@@ -105,11 +110,11 @@ export class Turns {
         drafts.push(this.entry(stream, null, "titled", { title: titleFrom(prompt.text), by: prompt.by }));
       await this.committing.track(once, log.appendAll(drafts));
       void this.carryThrough(prompt, holder, before).finally(() => {
-        this.running.release(prompt.session);
+        this.held.release(prompt.session);
         settle();
       });
     } catch (error) {
-      this.running.release(prompt.session);
+      this.held.release(prompt.session);
       settle();
       throw error;
     }
@@ -119,7 +124,7 @@ export class Turns {
   async cancelTurn(session: string, by: string): Promise<boolean> {
     if (!this.tools.log.newest({ stream: sessionStream(session), kind: "opened", limit: 1 })[0])
       refuse(404, "session not found");
-    const running = this.running.holder(session);
+    const running = this.held.holder(session);
     if (!running) return false;
     running.cancelled_by ??= by;
     await running.agent?.stop();
@@ -131,7 +136,7 @@ export class Turns {
   async close(): Promise<void> {
     this.closing = true;
     await Promise.all(
-      [...this.running.all()].map(([session]) => this.cancelTurn(session, "the server, which is stopping")),
+      [...this.held.all()].map(([session]) => this.cancelTurn(session, "the server, which is stopping")),
     );
   }
 
