@@ -26,6 +26,7 @@ import { SqliteLog } from "./log/sqlite.ts";
 import { endingInWords } from "./outcome.ts";
 import { Power } from "./power/carry-out.ts";
 import { pveOverSsh } from "./power/pve.ts";
+import { sessionStream } from "./sessions/event.ts";
 import { Sessions } from "./sessions/session.ts";
 import { type Agent, endInterrupted, Turns } from "./sessions/turn.ts";
 import { askTarget, knockOn } from "./target/ask.ts";
@@ -114,6 +115,10 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       const target = targets.find((t) => t.id === (session && sessions.find(session)?.target));
       return session && target ? { session, target } : null;
     },
+    told: (session, turn, tool_id) =>
+      log
+        .about(sessionStream(session), turn)
+        .some((e) => e.kind === "called" && (e.body as { tool_id: string }).tool_id === tool_id),
     vmSpawn,
     power,
     checks,

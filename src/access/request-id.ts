@@ -12,23 +12,36 @@ export const isRequestId = (text: string): boolean => /^[A-Za-z0-9_-]{8,64}$/.te
 export interface RequestIds {
   /** A fresh id that only `operatorName` can use. A purpose sets ids apart that must not stand for one another. */
   make(operatorName: string, purpose?: string): string;
+  /**
+   * Fresh ids for all forms of one page: one seal, continued with each form's name (`[a-z-]`, 19 characters at most). Seals
+   * can't be compressed, and a page has some twenty forms.
+   */
+  forPage(operatorName: string): (form: string) => string;
   /** True for an id that `make` gave to this operator for this purpose. Programs' own ids prove nothing, and are fine. */
   proves(id: string, operatorName: string, purpose?: string): boolean;
 }
 
 const RANDOM = 22;
 
+/** What may follow a seal: a form's name. Nothing secret is in it, so it needs no seal of its own. */
+const FORM = /^(-[a-z]+)*$/;
+
 export function requestIds(secret: Uint8Array): RequestIds {
   const sealed = (random: string, operatorName: string, purpose: string) =>
     seal(secret, ["request-id", purpose, operatorName, random]);
+  const make: RequestIds["make"] = (operatorName, purpose = "act") => {
+    const random = startingWithALetter();
+    return random + sealed(random, operatorName, purpose);
+  };
   return {
-    make(operatorName, purpose = "act") {
-      const random = startingWithALetter();
-      return random + sealed(random, operatorName, purpose);
+    make,
+    forPage(operatorName) {
+      const id = make(operatorName);
+      return (form) => `${id}-${form}`;
     },
     proves(id, operatorName, purpose = "act") {
-      if (!isRequestId(id) || id.length !== 2 * RANDOM) return false;
-      return sameSecret(id.slice(RANDOM), sealed(id.slice(0, RANDOM), operatorName, purpose));
+      if (!isRequestId(id) || !FORM.test(id.slice(2 * RANDOM))) return false;
+      return sameSecret(id.slice(RANDOM, 2 * RANDOM), sealed(id.slice(0, RANDOM), operatorName, purpose));
     },
   };
 }

@@ -10,12 +10,14 @@ import { endingInWords } from "../outcome.ts";
 import type { Power } from "../power/carry-out.ts";
 import { VERB_NAMES, verbNamed } from "../power/verb.ts";
 import { Refusal } from "../refusal.ts";
-import type { AgentTools, ToolAnswer } from "../sessions/agent.ts";
+import type { AgentTools, ToolAnswer, ToolCall } from "../sessions/agent.ts";
 import type { Target } from "../target/target.ts";
 
 export interface Doors {
   /** The session and target of a turn that runs; null when it is over. */
   readonly whereabouts: (turn: string) => { session: string; target: Target } | null;
+  /** Whether the transcript has this call already. */
+  readonly told: (session: string, turn: string, tool_id: string) => boolean;
   readonly vmSpawn: (target: Target, command: string) => { argv: string[]; env: Record<string, string> };
   readonly power: Power;
   readonly checks: Checks;
@@ -24,14 +26,19 @@ export interface Doors {
 /** What one vm_run may hand back, characters per pipe; the MCP side keeps head and tail of it. */
 const KEEP = 1024 * 1024;
 const LONGEST_S = 900;
+/** Patience with a call that the transcript does not tell; then it is run all the same. */
+const TELL_WITHIN_MS = 1000;
 
 export function agentTools(doors: Doors): AgentTools {
   const within = async (
-    turn: string,
+    { turn, tool_id }: ToolCall,
     work: (at: { session: string; target: Target }) => Promise<ToolAnswer>,
   ): Promise<ToolAnswer> => {
     const at = doors.whereabouts(turn);
     if (!at) return no("This turn is over; nothing was run.");
+    // The call goes two ways, by the CLI's output and by MCP: the transcript must tell it before what it does.
+    for (let n = 0; tool_id && !doors.told(at.session, turn, tool_id) && n < TELL_WITHIN_MS / 10; n++)
+      await Bun.sleep(10);
     try {
       return await work(at);
     } catch (error) {
@@ -40,8 +47,8 @@ export function agentTools(doors: Doors): AgentTools {
     }
   };
   return {
-    vmRun: ({ turn, command, timeout_s, signal }) =>
-      within(turn, async ({ target }) => {
+    vmRun: ({ command, timeout_s, signal, ...call }) =>
+      within(call, async ({ target }) => {
         const limit_s = Math.min(Math.max(Math.round(timeout_s), 1), LONGEST_S);
         const printed = { stdout: "", stderr: "" };
         const spawn = { ...doors.vmSpawn(target, boundedThere(command, limit_s)), limit_ms: (limit_s + 15) * 1000 };
@@ -60,15 +67,15 @@ export function agentTools(doors: Doors): AgentTools {
         const text = [stdout, stderr && `stderr:\n${stderr}`, `[${how}]`].filter(Boolean).join("\n");
         return { text, is_error: !(ending.is === "exited" && ending.code === 0) };
       }),
-    power: ({ turn, verb, reason, signal }) =>
-      within(turn, async ({ target }) => {
+    power: ({ verb, reason, signal, ...call }) =>
+      within(call, async ({ target }) => {
         const known = verbNamed(verb);
         if (!known) return no(`unknown verb '${verb}'; there are ${VERB_NAMES.join(", ")}`);
         if (known.mutates)
           return no(
             `'${verb}' changes the VM, and only the operator may tap it. Say in your answer why you would ${verb}${reason ? " (your reason is noted)" : ""}, and stop there.`,
           );
-        const by = `agent:${turn.slice(0, 8)}`;
+        const by = `agent:${call.turn.slice(0, 8)}`;
         const action = await doors.power.carryOut({ id: randomUUID(), verb: known.name, target, by, override: null });
         const ended = await unlessOver(signal, doors.power.settled(target, action.id));
         if (!ended) return no("The turn was stopped; the verb only reads, and ends by itself.");
@@ -77,15 +84,15 @@ export function agentTools(doors: Doors): AgentTools {
           is_error: ended.outcome !== "done",
         };
       }),
-    check: ({ turn, name, signal }) =>
-      within(turn, async ({ session, target }) => {
+    check: ({ name, signal, ...call }) =>
+      within(call, async ({ session, target }) => {
         if (!Object.values(CHECKS).some((c) => c.name === name))
           return no(
             `there is no check '${name}'; there are ${Object.values(CHECKS)
               .map((c) => c.name)
               .join(", ")}`,
           );
-        const by = `agent:${turn.slice(0, 8)}`;
+        const by = `agent:${call.turn.slice(0, 8)}`;
         const id = await doors.checks.start({ name, session, target, by, request_id: randomUUID() });
         const run = await unlessOver(signal, doors.checks.ended(session, id));
         if (!run) return no("The turn was stopped; the check only reads, and its findings stay in the transcript.");

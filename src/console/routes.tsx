@@ -170,7 +170,7 @@ export function powerPanel(parts: ConsoleParts, target: Target, by: string) {
       target={target}
       action={holder && parts.power.find(target, holder.action)}
       last={recent.find((a) => a.state === "ended" && MUTATING.includes(a.verb))}
-      requestIds={() => parts.requestIds.make(by)}
+      requestIds={parts.requestIds.forPage(by)}
       state={parts.stateOf(target)}
       legacy={parts.pve.kindOf(target) === "legacy"}
       seq={parts.log.head}
@@ -193,7 +193,7 @@ function page(parts: ConsoleParts, session: Session, by: string, before: number 
       session={session}
       turn={{ running: running !== null, startedAt: running?.started_at ?? null, by: running?.by ?? null }}
       presets={Object.values(CHECKS)}
-      requestIds={() => parts.requestIds.make(by)}
+      requestIds={parts.requestIds.forPage(by)}
       items={shown.items}
       after={parts.log.head}
       earlier={shown.earlier}

@@ -22,6 +22,22 @@ test("an id proves itself for its operator and its purpose, and for nobody else"
   expect(ids.proves(ids.make("edge:viktor", "login"), "edge:viktor")).toBe(false);
 });
 
+test("the ids of one page differ, are of the allowed form, prove as one, and nothing but a form's name may follow the seal", () => {
+  const idFor = ids.forPage("lab");
+  const made = ["cycle", "stop", "check-services", "ask-services"].map(idFor);
+  expect(new Set(made).size).toBe(4);
+  for (const id of made) {
+    expect(isRequestId(id)).toBe(true);
+    expect(ids.proves(id, "lab")).toBe(true);
+    expect(ids.proves(id, "edge:viktor")).toBe(false);
+    expect(ids.proves(id.replace("-", "x"), "lab")).toBe(false);
+  }
+  const seal = made[0]!.slice(0, -"-cycle".length);
+  for (const after of ["x", "-", "-X", "-1", "--", "_cycle", "-cycle-"])
+    expect(ids.proves(seal + after, "lab")).toBe(false);
+  expect(ids.proves(seal.slice(0, -1), "lab")).toBe(false);
+});
+
 test("another console's id proves nothing here", () => {
   expect(ids.proves(requestIds(new Uint8Array(32).fill(8)).make("lab"), "lab")).toBe(false);
 });
