@@ -1,6 +1,7 @@
 /** What a visit weighs: a real Chromium, its own count of bytes on the wire, headers and compression as they are. */
 import type { Browser, BrowserContext, CDPSession } from "playwright";
 import { PHONE } from "../support/browser.ts";
+import type { Place } from "./place.ts";
 
 export interface Fetched {
   readonly path: string;
@@ -19,8 +20,9 @@ export interface Visit {
 const SILENCE_MS = 700;
 
 /** A first visit with nothing in the cache, then a second one with what the first left there. */
-export async function twoVisits(browser: Browser, url: string): Promise<{ first: Visit; again: Visit }> {
-  const context = await browser.newContext(PHONE);
+export async function twoVisits(browser: Browser, place: Place): Promise<{ first: Visit; again: Visit }> {
+  const url = `${place.server.url}/`;
+  const context = await browser.newContext({ ...PHONE, extraHTTPHeaders: { ...place.headers } });
   try {
     return { first: await visit(context, url), again: await visit(context, url) };
   } finally {
