@@ -5,6 +5,8 @@
 import { Hono } from "hono";
 import type { Access } from "./access/access.ts";
 import type { Env } from "./access/operator.ts";
+import { type ApprovalParts, approvalRoutes } from "./agent/routes.tsx";
+import { type RunParts, runRoutes } from "./agent/run-routes.tsx";
 import { type CheckParts, checkRoutes } from "./checks/routes.tsx";
 import { answer, answerRefusal } from "./console/answer.tsx";
 import { type Assets, serveAsset } from "./console/assets.ts";
@@ -15,6 +17,7 @@ import { LogUnwritable } from "./log/log.ts";
 import { type PowerParts, powerRoutes } from "./power/routes.tsx";
 import { Refusal } from "./refusal.ts";
 import { type SessionParts, sessionRoutes } from "./sessions/routes.tsx";
+import { type HostKeyParts, hostKeyRoutes } from "./target/routes.tsx";
 
 export interface AppParts {
   readonly access: Pick<Access, "guard" | "routes">;
@@ -23,6 +26,9 @@ export interface AppParts {
   readonly sessions: SessionParts;
   readonly power: PowerParts;
   readonly checks: CheckParts;
+  readonly approvals: ApprovalParts;
+  readonly runs: RunParts;
+  readonly keys: HostKeyParts;
   /** The lab's own routes, where there is a lab. */
   readonly lab: Hono | null;
   readonly newId: () => string;
@@ -44,6 +50,9 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.route("/", sessionRoutes(parts.sessions));
   app.route("/", powerRoutes(parts.power));
   app.route("/", checkRoutes(parts.checks));
+  app.route("/", approvalRoutes(parts.approvals));
+  app.route("/", runRoutes(parts.runs));
+  app.route("/", hostKeyRoutes(parts.keys));
   if (parts.lab) app.route("/", parts.lab);
   app.route("/", consoleRoutes(parts.console));
 

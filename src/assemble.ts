@@ -6,11 +6,16 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Faults } from "../views/faults.tsx";
 import type { Access } from "./access/access.ts";
+import { Approvals, lapseOpen } from "./agent/approval.ts";
 import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
+import { classOf } from "./agent/command-class.ts";
 import { readDefinition } from "./agent/definition.ts";
 import { agentTools } from "./agent/doors.ts";
+import { Outputs } from "./agent/outputs.ts";
+import { Permission } from "./agent/permission.ts";
 import { scriptedAgent } from "./agent/scripted.ts";
 import { toolServer } from "./agent/tools.ts";
+import { VmRuns } from "./agent/vm-run.ts";
 import type { AppParts } from "./app.ts";
 import { Checks, type CheckTools, endCutChecks } from "./checks/in-session.ts";
 import { startChild } from "./child.ts";
@@ -25,13 +30,15 @@ import { labRoutes } from "./lab/routes.tsx";
 import { SqliteLog } from "./log/sqlite.ts";
 import { endingInWords } from "./outcome.ts";
 import { Power } from "./power/carry-out.ts";
+import { preflightOf } from "./power/preflight.ts";
 import { pveOverSsh } from "./power/pve.ts";
 import { sessionStream } from "./sessions/event.ts";
 import { Sessions } from "./sessions/session.ts";
 import { type Agent, endInterrupted, Turns } from "./sessions/turn.ts";
 import { askTarget, knockOn } from "./target/ask.ts";
+import { HostKeys } from "./target/host-keys.ts";
 import { openKeychain } from "./target/keychain.ts";
-import { firstContacts } from "./target/known-hosts.ts";
+import { writePinned } from "./target/known-hosts.ts";
 import { readStatus } from "./target/said.ts";
 import { type Ssh, sshArgv } from "./target/ssh.ts";
 import { streamOf, type Target } from "./target/target.ts";
@@ -63,7 +70,6 @@ export async function openConsole(config: Config, access: Access, assets: Assets
   const env = keys?.env ?? { PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8" };
   const ssh: Ssh = lab?.ssh ?? realSsh(config, data("known_hosts"), keys !== null && config.key_path !== null);
   const { targets } = config;
-  const contacts = firstContacts(ssh.known_hosts);
 
   const pve = pveOverSsh({
     ssh,
@@ -73,6 +79,16 @@ export async function openConsole(config: Config, access: Access, assets: Assets
   });
   const watches = new Map<string, Watch>();
   const watchOf = (target: Target) => watches.get(target.id)!;
+  const hostKeys = new HostKeys({
+    log,
+    ssh,
+    env,
+    data_dir: config.data_dir,
+    targets,
+    stirred: (theirs) => {
+      for (const target of theirs) watchOf(target).stir();
+    },
+  });
   const stateOf = (target: Target) => watchOf(target).now;
   const power = new Power({
     log,
@@ -109,6 +125,21 @@ export async function openConsole(config: Config, access: Access, assets: Assets
 
   let turns: Turns;
   const sessions = new Sessions(log, newId, (id) => turns.runningIn(id) !== null);
+  const approvals = new Approvals({ log, newId, limit_ms: config.agent.approval_timeout_ms });
+  const permission = new Permission({
+    power: config.agent.power,
+    approvals,
+    classOf,
+    preflight: (verb, target) =>
+      preflightOf(verb, target, stateOf(target), power.holder(target), power.list([target], 20), pve.kindOf(target)),
+  });
+  const outputs = new Outputs(data("outputs"));
+  const runs = new VmRuns({
+    spawn: vmSpawn,
+    outputs,
+    newId,
+    show: (session, running) => live.whisper(sessionStream(session), whispered.runs(running, Date.now())),
+  });
   const tools = agentTools({
     whereabouts: (turn) => {
       const session = turns.sessionOf(turn);
@@ -119,9 +150,10 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       log
         .about(sessionStream(session), turn)
         .some((e) => e.kind === "called" && (e.body as { tool_id: string }).tool_id === tool_id),
-    vmSpawn,
+    runs,
     power,
     checks,
+    permission,
   });
   const toolsServed = toolServer(tools);
   const place = { mark, run_dir: data("turns") };
@@ -145,15 +177,17 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     newId,
     max_turns: config.agent.max_concurrent_turns,
     limit_ms: config.agent.turn_timeout_ms,
-    whisper: (session, words) => live.whisper(session, whispered.partial(words)),
+    whisper: (session, words) => live.whisper(sessionStream(session), whispered.partial(words)),
+    kept: (session, tool_id) => outputs.find(session, tool_id)?.bytes ?? null,
   });
 
   const live = new Live(
     log,
     (session) => drawFor(session, log, Date.now),
     config.sse_keepalive_ms,
-    (clients) => {
-      if (clients > 0) for (const watch of watches.values()) watch.attended();
+    (streams) => {
+      runs.attended();
+      for (const watch of watches.values()) if (streams.includes(streamOf(watch.target))) watch.attended();
     },
   );
   for (const target of targets)
@@ -162,18 +196,16 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       new Watch(target, {
         log,
         every_ms: lab ? ASK_LAB_EVERY_MS : ASK_EVERY_MS,
-        watched: () => live.clients > 0,
-        seen: (_, state) => live.whisper(null, whispered.state(state, log.head, Date.now())),
+        watched: () => live.attachedTo(streamOf(target)) > 0,
+        seen: (t, state) => live.whisper(streamOf(t), whispered.state(state, log.head, Date.now())),
         ask: async (t) => {
           lab?.touch();
           const reading = await askTarget(t, { pve, ssh, env });
-          for (const contact of contacts()) {
-            console.error(
-              `breakglass: first contact with ${contact.host}: ${contact.type} ${contact.fingerprint} was accepted; compare it at that machine`,
-            );
-            await log.append({ stream: streamOf(t), kind: "contacted", body: contact, durable: true });
-          }
-          return reading;
+          const keys = await hostKeys.look(t, reading).catch((error) => {
+            console.error("host keys:", error);
+            return hostKeys.changed(t);
+          });
+          return { ...reading, keys };
         },
       }),
     );
@@ -207,7 +239,10 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       console: consoleParts,
       sessions: { log, live, sessions, turns, requestIds: access.ids, targets },
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel, turnsOn, stopTurns },
+      approvals: { approvals },
+      runs: { runs, outputs, sessions },
       checks: { checks, sessions, targets, requestIds: access.ids },
+      keys: { hostKeys, targets, requestIds: access.ids },
       lab:
         lab &&
         labRoutes(
@@ -217,12 +252,19 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       newId,
     },
     begin: async () => {
-      const interrupted = (await endInterrupted(log)) + (await endCutChecks(log));
-      const asked = await power.resume(targets);
+      // Each of them looks for what was running before it awaits anything: what begins from now on is not of the last stop.
+      const [lapsed, cutTurns, cutChecks, asked] = await Promise.all([
+        lapseOpen(log),
+        endInterrupted(log),
+        endCutChecks(log),
+        power.resume(targets),
+      ]);
+      const interrupted = cutTurns + cutChecks + lapsed;
+      await hostKeys.takeFromTerminal();
       const orphans = await sweepOrphans(place);
       if (interrupted + asked + orphans > 0)
         console.log(
-          `Breakglass: after the last stop: ${interrupted} turns and checks marked as interrupted, ${orphans} processes ended, ${asked} actions being asked for`,
+          `Breakglass: after the last stop: ${interrupted} turns, checks and approvals marked as interrupted, ${orphans} processes ended, ${asked} actions being asked for`,
         );
       for (const target of targets) {
         void pve.meet(target).catch((error) => console.error("version:", error));
@@ -232,6 +274,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     close: async () => {
       power.close();
       for (const watch of watches.values()) watch.close();
+      hostKeys.close();
       await turns.close();
       await live.close();
       await toolsServed.stop();
@@ -255,8 +298,11 @@ const ICONS = {
 
 function realSsh(config: Config, own: string, agent: boolean): Ssh {
   if (!config.known_hosts && !existsSync(own)) writeFileSync(own, "", { mode: 0o600 });
+  const pinned = `${own}.settings`;
+  writePinned(pinned, config.targets);
   return {
     program: ["ssh"],
+    pinned,
     known_hosts: config.known_hosts ?? own,
     host_keys: config.known_hosts ? "yes" : "accept-new",
     identity: agent ? "agent" : null,

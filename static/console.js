@@ -262,8 +262,9 @@
     if (document.hidden) return;
     for (const time of document.getElementsByTagName("time")) {
       const at = Date.parse(time.dateTime);
-      const s = Math.max(0, Math.floor((now() - at) / 1000));
-      const words = time.className === "clock" ? clock(s) : ago(s);
+      const left = time.className === "until";
+      const s = Math.max(0, Math.floor((left ? at - now() : now() - at) / 1000));
+      const words = left || time.className === "clock" ? clock(s) : ago(s);
       if (!time.title) time.title = `${new Date(at).toLocaleString()} (${time.dateTime})`;
       // The text node itself, so that a live region does not take it for something new.
       if (time.firstChild && time.firstChild.nodeValue !== words) time.firstChild.nodeValue = words;

@@ -113,7 +113,12 @@ const Printed = ({ action }: { action: Action }) =>
 const lineCount = (text: string) => (text.trim() ? text.replace(/\n+$/, "").split("\n").length : 0);
 
 export const ActionPage = ({ action, now, lab }: { action: Action; now: number; lab?: boolean }) => (
-  <Sheet title={`${action.verb} · ${action.target}`} lab={lab} refresh_s={action.state === "running" ? 5 : undefined}>
+  <Sheet
+    title={`${action.verb} · ${action.target}`}
+    lab={lab}
+    target={action.target}
+    refresh_s={action.state === "running" ? 5 : undefined}
+  >
     <h1>
       {action.verb} on {action.target}
     </h1>
@@ -147,7 +152,7 @@ export const ActionPage = ({ action, now, lab }: { action: Action; now: number; 
     <p>
       <a href={`/api/pve/actions/${action.id}`}>Reload</a>
       {" · "}
-      <a href="/api/pve/actions">All actions</a>
+      <a href={`/api/pve/actions?target=${action.target}`}>All actions</a>
     </p>
   </Sheet>
 );
@@ -175,8 +180,19 @@ const Evidence = ({ action }: { action: Action }) => {
   );
 };
 
-export const ActionsPage = ({ actions, now, lab }: { actions: readonly Action[]; now: number; lab?: boolean }) => (
-  <Sheet title="Actions" lab={lab}>
+export const ActionsPage = ({
+  actions,
+  now,
+  lab,
+  target,
+}: {
+  actions: readonly Action[];
+  now: number;
+  lab?: boolean;
+  /** The one they are of; left out, they are of all. */
+  target?: string;
+}) => (
+  <Sheet title="Actions" lab={lab} target={target}>
     <h1>Actions</h1>
     {actions.length === 0 && <p>No action has run yet.</p>}
     <ul class="list">

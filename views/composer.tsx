@@ -1,4 +1,5 @@
 /** Where the operator writes, and the slot that holds Send or, during a turn, Stop. The slot goes to everybody: it has no request id. */
+import type { Child } from "hono/jsx";
 import { REFUSALS_TO_NOTICE, RequestId, RequestInput, TO_OWN_ID } from "./hx.tsx";
 import { Plain, plain } from "./plain.tsx";
 import { Clock } from "./time.tsx";
@@ -14,7 +15,8 @@ export interface Turn {
   readonly seq?: number;
 }
 
-export const Composer = ({ requestId, ...turn }: Turn & { requestId: string }) => (
+/** `children` stand over the composer, and are read out when they change: what the agent asks. */
+export const Composer = ({ requestId, children, ...turn }: Turn & { requestId: string; children?: Child }) => (
   <form
     id="composer"
     method="post"
@@ -24,6 +26,7 @@ export const Composer = ({ requestId, ...turn }: Turn & { requestId: string }) =
     {...TO_OWN_ID}
     {...REFUSALS_TO_NOTICE}
   >
+    <div aria-live="polite">{children}</div>
     <div id="notice" aria-live="polite" />
     <RequestId id="composer-id" value={requestId} />
     <textarea

@@ -62,7 +62,7 @@ export const ConfirmPage = ({
   lock,
   lab,
 }: ConfirmPageProps) => (
-  <Sheet title={`${capital(verb.name)} ${target.name}?`} lab={lab}>
+  <Sheet title={`${capital(verb.name)} ${target.name}?`} lab={lab} target={target.id}>
     <h1>
       {capital(verb.name)} {target.name} (VM {target.vmid})?
     </h1>
@@ -104,7 +104,7 @@ export const ConfirmPage = ({
         </p>
       )}
       <p class="do">
-        <a class="button quiet" href="/">
+        <a class="button quiet" href={`/?target=${target.id}`}>
           Not now
         </a>
         <button type="submit" class={verb.mutates ? "go" : "quiet"}>

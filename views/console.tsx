@@ -1,7 +1,9 @@
 /** The console's body: the link, what is true, power, presets, transcript, composer; in the order of their importance. */
 import type { Child } from "hono/jsx";
+import type { Approval } from "../src/agent/approval-event.ts";
 import type { Session } from "../src/sessions/session.ts";
 import type { Target } from "../src/target/target.ts";
+import { Asking } from "./approval.tsx";
 import { Composer, type Turn } from "./composer.tsx";
 import { ConfirmDialog } from "./confirm.tsx";
 import type { RequestIds } from "./hx.tsx";
@@ -14,11 +16,15 @@ import { Transcript } from "./transcript.tsx";
 
 export interface ConsoleProps extends PowerPanelProps {
   readonly target: Target;
+  /** All there are: with more than one, the name is a switch between them. */
+  readonly targets?: readonly Target[];
   readonly session: Pick<Session, "session_id" | "title">;
   readonly turn: Pick<Turn, "running" | "startedAt" | "by">;
   readonly presets: readonly Preset[];
   readonly requestIds: RequestIds;
-  /** The items of the tail, oldest first: EntryItem, ActionItem, CheckItem. */
+  /** What the agent waits for an answer to. */
+  readonly approvals?: readonly Approval[];
+  /** The items of the tail, oldest first: EntryItem, ActionItem, CheckItem, ApprovalItem. */
   readonly items: readonly Child[];
   /** The seq that the page was drawn at; the stream attaches after it. */
   readonly after: number;
@@ -37,7 +43,7 @@ export function Console(props: ConsoleProps) {
   return (
     <body data-now={now}>
       <header>
-        <h1>{target.name}</h1>
+        <Whose target={target} targets={props.targets ?? []} />
         {target.lab && <b class="tag">LAB</b>}
         <p id="link" role="status" aria-label="Link">
           not live
@@ -51,7 +57,7 @@ export function Console(props: ConsoleProps) {
           <a class="button quiet" href="/sessions">
             Sessions
           </a>
-          <NewSession requestId={requestIds("session")} brief />
+          <NewSession requestId={requestIds("session")} targets={[target]} brief />
         </section>
       </header>
       <main>
@@ -63,10 +69,35 @@ export function Console(props: ConsoleProps) {
         </div>
         <div class="right">
           <Transcript sessionId={id} items={items} after={after} earlier={earlier} heartbeat_ms={heartbeat_ms} />
-          <Composer sessionId={id} requestId={requestIds("prompt")} now={now} seq={after} {...turn} />
+          <Composer sessionId={id} requestId={requestIds("prompt")} now={now} seq={after} {...turn}>
+            <Asking approvals={props.approvals ?? []} seq={after} />
+          </Composer>
         </div>
       </main>
       <ConfirmDialog />
     </body>
   );
 }
+
+/** The name, and where there are several targets the way to the others: links, in a fold that needs no script. */
+const Whose = ({ target, targets }: { target: Target; targets: readonly Target[] }) =>
+  targets.length < 2 ? (
+    <h1>{target.name}</h1>
+  ) : (
+    <details class="whose">
+      <summary>
+        <h1>{target.name}</h1>
+      </summary>
+      <nav aria-label="Targets">
+        <ul>
+          {targets.map((other) => (
+            <li>
+              <a href={`/?target=${other.id}`} aria-current={other === target ? "page" : undefined}>
+                {other.name} <small>VM {other.vmid}</small>
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </details>
+  );

@@ -4,6 +4,7 @@
  */
 import type { SessionEntry } from "../src/sessions/event.ts";
 import type { TargetEntry } from "../src/target/event.ts";
+import { END_WORDS, printInWords } from "../src/target/host-key.ts";
 import { Excerpt, Output, Plain, plain } from "./plain.tsx";
 import { Ago, durationWords } from "./time.tsx";
 
@@ -12,9 +13,11 @@ export interface EntryItemProps {
   readonly now: number;
   /** Where an entry's whole output is to be had. With it, outputs over 2 kB are shown by head and tail. */
   readonly whole?: (seq: number) => string;
+  /** Where the output of a call is to be had that was too long for its entry. */
+  readonly kept?: (tool_id: string) => string;
 }
 
-export function EntryItem({ entry, now, whole }: EntryItemProps) {
+export function EntryItem({ entry, now, whole, kept }: EntryItemProps) {
   const id = `e${entry.seq}`;
   switch (entry.kind) {
     case "opened":
@@ -42,7 +45,7 @@ export function EntryItem({ entry, now, whole }: EntryItemProps) {
     case "called":
       return <Called id={id} name={entry.body.name} input={entry.body.input} />;
     case "returned":
-      return <Returned id={id} whole={whole?.(entry.seq)} {...entry.body} />;
+      return <Returned id={id} whole={whole?.(entry.seq)} file={kept?.(entry.body.tool_id)} {...entry.body} />;
     case "remarked":
       return (
         <li id={id} class="aside">
@@ -83,6 +86,23 @@ export function EntryItem({ entry, now, whole }: EntryItemProps) {
           accepted. Compare it at that machine: <code>{plain(entry.body.fingerprint)}</code>
         </li>
       );
+    case "key_changed":
+      return (
+        <li id={id} class="card is-work">
+          <b class="tag work">another host key</b> {END_WORDS[entry.body.end]} shows{" "}
+          <code>{plain(printInWords(entry.body.offered))}</code>; pinned is{" "}
+          <code>{plain(printInWords(entry.body.old))}</code>. Nothing is sent to it.{" "}
+          <a href={`/host-key?target=${entry.stream.replace(/^target:/, "")}`}>Compare the two</a>
+        </li>
+      );
+    case "key_accepted":
+      return (
+        <li id={id} class="card is-good">
+          <b class="tag good">host key accepted</b> {plain(entry.body.by)} pinned{" "}
+          <code>{plain(printInWords(entry.body.new))}</code> for {END_WORDS[entry.body.end]}, in the place of{" "}
+          <code>{plain(printInWords(entry.body.old))}</code>. <Ago at={entry.at} now={now} />
+        </li>
+      );
     default:
       return entry satisfies never;
   }
@@ -108,7 +128,9 @@ function Returned({
   left_out,
   duration_ms,
   whole,
-}: { id: string; whole?: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
+  file,
+  kept,
+}: { id: string; whole?: string; file?: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
   const lines = output.replace(/\s+$/, "").split("\n").length;
   const verdict = (
     <>
@@ -125,6 +147,11 @@ function Returned({
     <>
       <Excerpt text={output} whole={whole} />
       {left_out > 0 && <small>{bytes(left_out)} between head and tail are not shown</small>}
+      {file && kept !== undefined && (
+        <p class="cut">
+          <a href={file}>All of it, {bytes(kept)}</a>
+        </p>
+      )}
     </>
   );
   if (lines <= SHORT_LINES && left_out === 0)

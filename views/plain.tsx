@@ -20,6 +20,11 @@ export function plain(text: string): string {
   return visible(wellFormed(text).replace(SEQUENCE, ""));
 }
 
+/** To the letter, nothing removed: a terminal sequence is shown by its characters. For what is about to run. */
+export function exact(text: string): string {
+  return visible(text.toWellFormed());
+}
+
 /** The same with colours: children for JSX. */
 export function Plain({ text }: { text: string }) {
   const source = wellFormed(text);

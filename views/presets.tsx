@@ -25,7 +25,7 @@ export const Presets = ({ presets, sessionId, requestIds }: PresetsProps) => (
         </form>
         <form id={`ask-${preset.name}`} {...posts(`/api/session/${sessionId}/prompt`)}>
           <RequestId value={requestIds(`ask-${preset.name}`)} />
-          <input type="hidden" name="prompt" value={preset.prompt} />
+          <input type="hidden" name="preset" value={preset.name} />
           <button type="submit">
             Ask<span class="long"> the agent</span>
           </button>

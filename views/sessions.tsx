@@ -1,5 +1,6 @@
 /** All sessions, newest first. */
 import type { Session } from "../src/sessions/session.ts";
+import type { Target } from "../src/target/target.ts";
 import { RequestId } from "./hx.tsx";
 import { plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
@@ -9,17 +10,17 @@ export const SessionsPage = ({
   sessions,
   now,
   requestId,
-  lab,
+  targets,
 }: {
   sessions: readonly Session[];
   now: number;
   requestId?: string;
-  lab?: boolean;
+  readonly targets: readonly Target[];
 }) => (
-  <Sheet title="Sessions" lab={lab}>
+  <Sheet title="Sessions" lab={targets[0]?.lab}>
     <h1>Sessions</h1>
     <section aria-label="Sessions">
-      <NewSession requestId={requestId} />
+      <NewSession requestId={requestId} targets={targets} />
       {sessions.length === 0 && <p>No session yet. The console opens one.</p>}
       <ul class="list">
         {sessions.map((session) => (
@@ -27,6 +28,7 @@ export const SessionsPage = ({
             <a href={`/sessions/${session.session_id}`}>{plain(session.title)}</a>{" "}
             {session.turn_active && <b class="tag work">working</b>}
             <small>
+              {targets.length > 1 && `${nameOf(session.target, targets)} · `}
               <code>{session.session_id.slice(0, 8)}</code> · begun <Ago at={session.created_at} now={now} />
             </small>
             <details>
@@ -46,11 +48,26 @@ export const SessionsPage = ({
   </Sheet>
 );
 
-export const NewSession = ({ requestId, brief }: { requestId?: string; brief?: boolean }) => (
+/** On the console for its own target; on the list of all sessions one button for each. */
+export const NewSession = ({
+  requestId,
+  brief,
+  targets,
+}: {
+  requestId?: string;
+  brief?: boolean;
+  targets: readonly Pick<Target, "id" | "name">[];
+}) => (
   <form method="post" action="/api/session" id="session">
     {requestId && <RequestId value={requestId} />}
-    <button type="submit" class="quiet">
-      New<span class={brief ? "long" : ""}> session</span>
-    </button>
+    {targets.map((target) => (
+      <button type="submit" class="quiet" name="target" value={target.id}>
+        New<span class={brief ? "long" : ""}> session</span>
+        {targets.length > 1 && ` on ${target.name}`}
+      </button>
+    ))}
   </form>
 );
+
+/** A target that is not in the settings any more goes by its id. */
+const nameOf = (id: string, targets: readonly Target[]) => targets.find((t) => t.id === id)?.name ?? id;

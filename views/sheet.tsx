@@ -9,12 +9,14 @@ export interface SheetProps {
   readonly refresh_s?: number;
   /** False before sign-in, where the console is not to be had. */
   readonly home?: boolean;
+  /** The target that the console should be attached to on the way back; left out, it is the latest. */
+  readonly target?: string;
   /** The simulated target: every page says so. */
   readonly lab?: boolean;
   readonly children?: Child;
 }
 
-export const Sheet = ({ title, refresh_s, home = true, lab, children }: SheetProps) => (
+export const Sheet = ({ title, refresh_s, home = true, target, lab, children }: SheetProps) => (
   <html lang="en">
     <head>
       <Meta title={title} />
@@ -24,7 +26,8 @@ export const Sheet = ({ title, refresh_s, home = true, lab, children }: SheetPro
       <main>
         {home && (
           <p class="home">
-            <a href="/">‹ To the console</a> {lab && <b class="tag">LAB</b>}
+            <a href={target === undefined ? "/" : `/?target=${target}`}>‹ To the console</a>{" "}
+            {lab && <b class="tag">LAB</b>}
           </p>
         )}
         {children}

@@ -19,17 +19,31 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   locked: "locked",
   "agent-dead": "guest silent",
   "ssh-silent": "ssh silent",
+  "key-changed": "host key changed",
   unreachable: "unreachable",
   unknown: "not known",
 };
 
 export function StatePanel({ state, now, seq }: { state: State; now: number; seq?: number }) {
   const stale = state.heard_at !== null && now - state.heard_at > STALE_MS;
+  const changed = state.keys?.[0];
   const name = [`is-${state.is}`, state.leads && `leads-${state.leads}`, stale && "stale"].filter(Boolean).join(" ");
   return (
     <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq} data-lock={state.lock ?? undefined}>
       <h2 aria-live="polite">{plain(state.says)}</h2>
-      {state.advice && <p class="advice">{plain(state.advice)}</p>}
+      {(state.advice || changed) && (
+        <p class="advice">
+          {plain(state.advice)}
+          {changed && (
+            <>
+              {" "}
+              <a href={`/host-key?target=${changed.target}`}>
+                {state.advice ? "Compare the keys" : "A host key changed"}
+              </a>
+            </>
+          )}
+        </p>
+      )}
       <p class="because">
         {state.heard_at === null ? (
           "nothing heard yet: ask with status"

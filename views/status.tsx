@@ -13,10 +13,11 @@ export interface StatusProps {
   readonly action?: Action | null;
   readonly last?: Action | null;
   readonly now: number;
+  readonly others?: readonly Target[];
 }
 
-export const StatusPage = ({ target, state, action, last, now }: StatusProps) => (
-  <Sheet title={`Status of ${target.name}`} lab={target.lab}>
+export const StatusPage = ({ target, state, action, last, now, others = [] }: StatusProps) => (
+  <Sheet title={`Status of ${target.name}`} lab={target.lab} target={target.id}>
     <h1>
       {target.name} <small>VM {target.vmid}</small>
     </h1>
@@ -24,7 +25,19 @@ export const StatusPage = ({ target, state, action, last, now }: StatusProps) =>
     <Running action={action} last={last} now={now} />
     <p class="soft">as of {utcWords(now)}</p>
     <p>
-      <a href="/status">Reload</a> · <a href="/api/pve/actions">All actions</a>
+      <a href={`/status?target=${target.id}`}>Reload</a> ·{" "}
+      <a href={`/api/pve/actions?target=${target.id}`}>All actions</a>
     </p>
+    {others.length > 0 && (
+      <p>
+        {"Other targets:"}
+        {others.map((other) => (
+          <>
+            {" "}
+            <a href={`/status?target=${other.id}`}>{other.name}</a>
+          </>
+        ))}
+      </p>
+    )}
   </Sheet>
 );

@@ -1,6 +1,17 @@
 /** The answers for a terminal: 80 columns, no colours; the status in under 1,000 bytes. */
 import type { CheckRun } from "../src/checks/check-run.ts";
 import type { Action } from "../src/power/action.ts";
+import type { Session } from "../src/sessions/session.ts";
+import {
+  END_WORDS,
+  type KeyPrint,
+  keyFile,
+  type PinnedEnd,
+  printInWords,
+  SETTING_RULES,
+  terminalCommand,
+} from "../src/target/host-key.ts";
+import type { Target } from "../src/target/target.ts";
 import { plain } from "./plain.tsx";
 import { STATE_WORDS } from "./state.tsx";
 import type { StatusProps } from "./status.tsx";
@@ -26,6 +37,38 @@ export function statusText({ target, state, action, last, now }: StatusProps): s
   return cutTo(`${lines.filter(Boolean).join("\n")}\n`, MOST_BYTES - size(end)) + end;
 }
 
+/** Every target in a few lines; where that is too much, in one; and where even that is, the first of them. */
+export function statusesText(all: readonly Omit<StatusProps, "others">[], now: number): string {
+  const end = `As of ${utcWords(now)}. One of them: /status?target=…\n`;
+  const room = MOST_BYTES - size(end);
+  const heads = all.map(
+    ({ target, state }) =>
+      `${target.id}: ${STATE_WORDS[state.is]}${state.heard_at === null ? ", not heard yet" : `, heard ${agoWords(state.heard_at, now)}`}`,
+  );
+  const full = all.flatMap(({ target, state, action, last }, i) => [
+    ...wrapped(`${heads[i]} (${plain(target.name)}, VM ${target.vmid})`),
+    ...wrapped(`  ${plain(state.says)}`, "  "),
+    ...wrapped(`  ${ran({ action, last: state.advice ? null : last, now })}`, "  "),
+  ]);
+  const whole = `${full.join("\n")}\n`;
+  if (size(whole) <= room) return whole + end;
+  const brief = all.map(({ action }, i) => `${heads[i]}${action ? `, ${action.verb} runs` : ""}`);
+  const lines = brief.flatMap((line) => wrapped(line));
+  if (size(`${lines.join("\n")}\n`) <= room) return `${lines.join("\n")}\n${end}`;
+  let shown = brief.length;
+  const cut = () => `${brief.slice(0, shown).join("\n")}\nand ${brief.length - shown} more.\n`;
+  while (size(cut()) > room) shown--;
+  return cut() + end;
+}
+
+export const sessionsText = (sessions: readonly Session[], withTarget: boolean): string =>
+  sessions
+    .map(
+      (s) =>
+        `${s.session_id.slice(0, 8)}  ${withTarget ? `${s.target}  ` : ""}${s.turn_active ? "working  " : ""}${plain(s.title)}\n`,
+    )
+    .join("");
+
 export function actionText(action: Action): string {
   const head = [
     `${action.verb} on ${plain(action.target)}: ${action.state === "running" ? "running" : action.rejected ? "refused, nothing ran" : (action.outcome ?? "ended")}`,
@@ -36,6 +79,30 @@ export function actionText(action: Action): string {
   const printed = [action.stdout, action.stderr && `stderr:\n${action.stderr}`].map((part) => plain(part).trimEnd());
   return `${[...head, ...printed.filter(Boolean)].join("\n")}\n`;
 }
+
+export function hostKeyText(target: Target, ends: readonly PinnedEnd[], now: number): string {
+  const lines = ends.flatMap(({ end, host, pinned, pinned_by, changed }) => {
+    const whose = `${END_WORDS[end]} (${host})`;
+    if (!changed) return [`${whose}, pinned${pinned_by === "settings" ? " by a setting" : ""}:`, ...listed(pinned)];
+    const way =
+      changed.pinned_by === "settings"
+        ? `Not accepted here: ${SETTING_RULES}.`
+        : end === "pve"
+          ? `It is accepted only at the server's own terminal: ${terminalCommand(end, target)}`
+          : "Accept it: POST /host-key {target, end: 'vm', fingerprint}";
+    return [
+      `${whose} shows ANOTHER KEY, seen ${agoWords(changed.since, now)}. Nothing is sent to it.`,
+      `  pinned:    ${printInWords(changed.old)}`,
+      `  shown now: ${changed.offered ? printInWords(changed.offered) : "could not be read"}`,
+      ...wrapped(`Compare there: ssh-keygen -lf ${keyFile(changed.offered?.type ?? "")}`, "  "),
+      ...wrapped(way, "  "),
+    ];
+  });
+  return `${[`Host keys of ${plain(target.name)}`, ...lines].join("\n")}\n`;
+}
+
+const listed = (keys: readonly KeyPrint[]) =>
+  keys.length === 0 ? ["  none"] : keys.map((key) => `  ${printInWords(key)}`);
 
 const LEVELS = { bad: "ACT", warn: "look", fine: "fine", unknown: "not read" } as const;
 

@@ -43,6 +43,16 @@ export const Ago = ({ at, now }: { at: Moment; now: number }) => (
   <time datetime={iso(ms(at))}>{agoWords(at, now)}</time>
 );
 
+/** Runs down: how long there is to answer. */
+export const Left = ({ until, now }: { until: Moment; now: number }) => (
+  <>
+    <time class="until" datetime={iso(ms(until))}>
+      {clockWords(now, ms(until))}
+    </time>{" "}
+    left
+  </>
+);
+
 /** Runs up: how long something has been at work. */
 export const Clock = ({ from, now }: { from: Moment; now: number }) => (
   <time class="clock" datetime={iso(ms(from))}>

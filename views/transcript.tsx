@@ -28,6 +28,7 @@ export const Transcript = ({ sessionId, items, after, earlier, heartbeat_ms }: T
         {items}
       </ol>
       <div id="partial" aria-live="off" />
+      <div id="live-run" aria-live="off" />
       {/* The stylesheet shows it only while the list is empty. */}
       <p class="empty">
         The agent is standing by. Say what you see: “ssh hangs”, “the disk is full”, “it is slow since noon”.

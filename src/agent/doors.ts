@@ -1,31 +1,29 @@
 /**
- * What the agent's tools really do: the console's own doors, with the buttons' locks and limits. Reading verbs run; a verb
- * that changes the VM is refused here until an operator can approve it. It knows nothing of MCP; `tools.ts` speaks that.
+ * What the agent's tools really do: the console's own doors, with the buttons' locks and limits. Before anything that may
+ * change the VM, `permission.ts` is asked. It knows nothing of MCP; `tools.ts` speaks that.
  */
 import { randomUUID } from "node:crypto";
 import { CHECKS } from "../checks/check.ts";
 import type { Checks } from "../checks/in-session.ts";
-import { startChild } from "../child.ts";
-import { endingInWords } from "../outcome.ts";
 import type { Power } from "../power/carry-out.ts";
 import { VERB_NAMES, verbNamed } from "../power/verb.ts";
 import { Refusal } from "../refusal.ts";
 import type { AgentTools, ToolAnswer, ToolCall } from "../sessions/agent.ts";
 import type { Target } from "../target/target.ts";
+import type { Permission } from "./permission.ts";
+import { LONGEST_S, type VmRuns } from "./vm-run.ts";
 
 export interface Doors {
   /** The session and target of a turn that runs; null when it is over. */
   readonly whereabouts: (turn: string) => { session: string; target: Target } | null;
   /** Whether the transcript has this call already. */
   readonly told: (session: string, turn: string, tool_id: string) => boolean;
-  readonly vmSpawn: (target: Target, command: string) => { argv: string[]; env: Record<string, string> };
+  readonly runs: VmRuns;
   readonly power: Power;
   readonly checks: Checks;
+  readonly permission: Permission;
 }
 
-/** What one vm_run may hand back, characters per pipe; the MCP side keeps head and tail of it. */
-const KEEP = 1024 * 1024;
-const LONGEST_S = 900;
 /** Patience with a call that the transcript does not tell; then it is run all the same. */
 const TELL_WITHIN_MS = 1000;
 
@@ -47,38 +45,30 @@ export function agentTools(doors: Doors): AgentTools {
     }
   };
   return {
-    vmRun: ({ command, timeout_s, signal, ...call }) =>
-      within(call, async ({ target }) => {
+    vmRun: ({ command, reason, timeout_s, signal, ...call }) =>
+      within(call, async ({ session, target }) => {
         const limit_s = Math.min(Math.max(Math.round(timeout_s), 1), LONGEST_S);
-        const printed = { stdout: "", stderr: "" };
-        const spawn = { ...doors.vmSpawn(target, boundedThere(command, limit_s)), limit_ms: (limit_s + 15) * 1000 };
-        const child = startChild(spawn, (line) => {
-          if (printed[line.from].length < KEEP) printed[line.from] += `${line.text}\n`;
-        });
-        const end = () => void child.stop();
-        signal?.addEventListener("abort", end, { once: true });
-        const ending = await child.ended;
-        signal?.removeEventListener("abort", end);
-        const { stdout, stderr } = printed;
-        const how =
-          ending.is === "exited" && ending.code === 124
-            ? `ended after its limit of ${limit_s} s`
-            : endingInWords(ending);
-        const text = [stdout, stderr && `stderr:\n${stderr}`, `[${how}]`].filter(Boolean).join("\n");
-        return { text, is_error: !(ending.is === "exited" && ending.code === 0) };
+        const asker = { session, target, turn: call.turn, reason, signal };
+        const permitted = await doors.permission.forCommand(command, limit_s, asker);
+        if (permitted.is === "no") return no(permitted.why);
+        return doors.runs.run({ session, target, command, timeout_s: limit_s, tool_id: call.tool_id, signal });
       }),
     power: ({ verb, reason, signal, ...call }) =>
-      within(call, async ({ target }) => {
+      within(call, async ({ session, target }) => {
         const known = verbNamed(verb);
         if (!known) return no(`unknown verb '${verb}'; there are ${VERB_NAMES.join(", ")}`);
-        if (known.mutates)
-          return no(
-            `'${verb}' changes the VM, and only the operator may tap it. Say in your answer why you would ${verb}${reason ? " (your reason is noted)" : ""}, and stop there.`,
-          );
-        const by = `agent:${call.turn.slice(0, 8)}`;
-        const action = await doors.power.carryOut({ id: randomUUID(), verb: known.name, target, by, override: null });
+        const permitted = await doors.permission.forVerb(known, { session, target, turn: call.turn, reason, signal });
+        if (permitted.is === "no") return no(permitted.why);
+        // An approval is one action: its id, so that one yes can't run twice.
+        const id = permitted.approval_id ?? randomUUID();
+        const action = await doors.power.carryOut({ id, verb: known.name, target, by: permitted.by, override: null });
         const ended = await unlessOver(signal, doors.power.settled(target, action.id));
-        if (!ended) return no("The turn was stopped; the verb only reads, and ends by itself.");
+        if (!ended)
+          return no(
+            known.mutates
+              ? `The turn was stopped; ${verb} belongs to the host and goes on there. Its outcome is in the transcript.`
+              : "The turn was stopped; the verb only reads, and ends by itself.",
+          );
         return {
           text: `${ended.stdout}${ended.stderr ? `stderr:\n${ended.stderr}` : ""}[${ended.outcome}: ${ended.why}]`,
           is_error: ended.outcome !== "done",
@@ -115,8 +105,4 @@ function unlessOver<T>(signal: AbortSignal | undefined, work: Promise<T>): Promi
   ]);
 }
 
-/** Killing our ssh leaves the far command running (no tty), so the limit also stands there. */
-const boundedThere = (command: string, limit_s: number): string =>
-  `timeout -k 5 ${limit_s} bash -c '${command.replaceAll("'", "'\\''")}'`;
-
-const no = (text: string): ToolAnswer => ({ text, is_error: true });
+const no = (text: string): ToolAnswer => ({ text, is_error: true, own_words: true });

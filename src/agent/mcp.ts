@@ -27,7 +27,7 @@ const reason = z.string().min(1).max(500).describe("Why, in one sentence; the op
 
 const DESCRIPTIONS: Record<ToolName, string> = {
   vm_run:
-    "Runs one command on the VM over SSH, in the login shell of the console's user there, with nothing on stdin and no terminal. Answers with the exit code and the output, its middle left out when it is long.",
+    "Runs one command on the VM over SSH, in the login shell of the console's user there, with nothing on stdin and no terminal. Answers with the exit code and the output, its middle left out when it is long. A command that does more than read may wait for the operator's yes: one step a call.",
   power:
     "Gives one verb to the Proxmox VE host for this VM. status and forensics change nothing. start, stop, reset and cycle affect the running VM and may be refused or need the operator's yes.",
   check: "Runs one of the console's scripted, read-only diagnoses and answers with its findings and outputs.",

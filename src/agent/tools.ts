@@ -41,12 +41,14 @@ export interface ToolInput {
 interface Turn extends OpenTurn {
   readonly digest: string;
   readonly over: AbortController;
-  readonly calls: Map<Promise<unknown>, string>;
+  readonly calls: Map<Promise<ToolAnswer>, string>;
 }
 
 /** Parallel calls of one turn; a model that wants more is told to wait. */
 const MOST_AT_ONCE = 4;
 const DEFAULT_TIMEOUT_S = 60;
+/** A command that ignores TERM takes 2 s to end, and its proof another connection. */
+const CLOSE_WITHIN_MS = 8000;
 
 export function toolServer(does: AgentTools): ToolServer {
   /** By digest: comparing digests tells a guesser nothing about the token. */
@@ -71,14 +73,23 @@ export function toolServer(does: AgentTools): ToolServer {
       open.set(digest, openTurn(does, turn, digest));
       return { url, token };
     },
-    async close(turn, wait_ms = 5000) {
+    async close(turn, wait_ms = CLOSE_WITHIN_MS) {
       const closing = find(turn);
       if (!closing) return [];
       open.delete(closing.digest);
       const under_way = new Map(closing.calls);
       closing.over.abort();
       if (under_way.size > 0) await Promise.race([Promise.allSettled(under_way.keys()), Bun.sleep(wait_ms)]);
-      return [...under_way].map(([call, words]) => (closing.calls.has(call) ? `${words}, which goes on` : words));
+      return Promise.all(
+        [...under_way].map(async ([call, words]) => {
+          if (closing.calls.has(call)) return `${words}, which goes on`;
+          const ended = await call.then(
+            (answer) => answer.ended,
+            () => undefined,
+          );
+          return ended ? `${words} (${ended})` : words;
+        }),
+      );
     },
     running: (turn) => find(turn)?.calls.size ?? 0,
     async stop() {
@@ -91,7 +102,7 @@ export function toolServer(does: AgentTools): ToolServer {
 
 function openTurn(does: AgentTools, turn: string, digest: string): Turn {
   const over = new AbortController();
-  const calls = new Map<Promise<unknown>, string>();
+  const calls = new Map<Promise<ToolAnswer>, string>();
   return {
     turn,
     digest,
@@ -107,6 +118,7 @@ function openTurn(does: AgentTools, turn: string, digest: string): Turn {
       calls.set(doing, inWords(name, input));
       try {
         const answer = await doing;
+        if (answer.own_words) return answer;
         return { text: asData(bounded(answer.text), randomBytes(6).toString("hex")), is_error: answer.is_error };
       } catch (error) {
         // A refusal is a sentence for the agent, too: it can go on with it.

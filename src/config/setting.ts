@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { type Network, parseAddress, parseNetwork } from "../access/network.ts";
+import { readHostKey } from "../target/host-key.ts";
 
 /** A setting that can't be started with: one sentence that names it and the fix. The start ends with exit code 2. */
 export class BadSetting extends Error {
@@ -63,6 +64,16 @@ export const loginName = z
 export const portNumber = (what: string) => whole(what, 1, 65_535);
 /** The range Proxmox VE itself allows. */
 export const vmNumber = whole("the number that Proxmox shows for the VM", 100, 999_999_999);
+
+/** As in `/etc/ssh/ssh_host_ed25519_key.pub`; the comment is dropped. */
+export const publicKey = z
+  .string()
+  .transform(readHostKey)
+  .refine(
+    (key) => key !== null,
+    says("give the public host key, `ssh-ed25519 AAAA…`, as in /etc/ssh/ssh_host_ed25519_key.pub"),
+  )
+  .transform((key) => `${key?.type} ${key?.key}`);
 
 const path = z
   .string()

@@ -1,12 +1,14 @@
 /** Which targets there are: one from the environment, several from a file of `[[target]]` tables, or none (the lab's). Pure. */
 import { z } from "zod";
-import type { Target } from "../target/target.ts";
+import { placeName } from "../target/host-key.ts";
+import type { SshPlace, Target } from "../target/target.ts";
 import {
   BadSetting,
   type Given,
   hostName,
   loginName,
   portNumber,
+  publicKey,
   quoted,
   type SettingName,
   vmNumber,
@@ -102,9 +104,11 @@ const Table = z.strictObject({
   vm_host: z.string({ error: "give the address of the VM" }).pipe(hostName),
   vm_user: z.string({ error: "give it as text" }).pipe(loginName).default(DEFAULT.vm_user),
   vm_port: number(portNumber("the VM's ssh port")).default(DEFAULT.port),
+  vm_host_key: z.string({ error: "give it as text" }).pipe(publicKey).optional(),
   pve_host: z.string({ error: "give the address of the PVE host" }).pipe(hostName),
   pve_user: z.string({ error: "give it as text" }).pipe(loginName).default(DEFAULT.pve_user),
   pve_port: number(portNumber("the PVE host's ssh port")).default(DEFAULT.port),
+  pve_host_key: z.string({ error: "give it as text" }).pipe(publicKey).optional(),
 });
 
 /** The targets of a parsed file, in its order; the first is the default one. */
@@ -121,13 +125,13 @@ export function targetsFrom(file: string, parsed: unknown): readonly [Target, ..
   const targets = target.map((table, i) => {
     const read = Table.safeParse(table);
     if (!read.success) throw wrong(`target ${i + 1}${named(table)}: ${issueInWords(read.error.issues[0])}.`);
-    const { id, name, vmid, vm_host, vm_user, vm_port, pve_host, pve_user, pve_port } = read.data;
+    const { id, name, vmid, vm_host, vm_user, vm_port, vm_host_key, ...pve } = read.data;
     return {
       id,
       name: name ?? id,
       vmid,
-      vm: { host: vm_host, user: vm_user, port: vm_port },
-      pve: { host: pve_host, user: pve_user, port: pve_port },
+      vm: { host: vm_host, user: vm_user, port: vm_port, ...keyed(vm_host_key) },
+      pve: { host: pve.pve_host, user: pve.pve_user, port: pve.pve_port, ...keyed(pve.pve_host_key) },
       lab: false,
     } satisfies Target;
   });
@@ -144,7 +148,23 @@ export function targetsFrom(file: string, parsed: unknown): readonly [Target, ..
         `${quoted(same.id)} and ${quoted(one.id)} are the same VM ${one.vmid} on ${one.pve.host}; keep one of them.`,
       );
   }
-  return targets as unknown as readonly [Target, ...Target[]];
+  return withKeysOfTheirHosts(targets, wrong) as unknown as readonly [Target, ...Target[]];
+}
+
+const keyed = (host_key: string | undefined) => (host_key === undefined ? {} : { host_key });
+
+/** A machine has one key, in how many targets it stands: given once, it holds for all of them, and two would contradict. */
+function withKeysOfTheirHosts(targets: readonly Target[], wrong: (sentence: string) => BadSetting): Target[] {
+  const keys = new Map<string, string>();
+  for (const place of targets.flatMap((t): SshPlace[] => [t.vm, t.pve])) {
+    if (place.host_key === undefined) continue;
+    const name = placeName(place);
+    if ((keys.get(name) ?? place.host_key) !== place.host_key)
+      throw wrong(`${name} has two different host keys in it; give the one that the machine has.`);
+    keys.set(name, place.host_key);
+  }
+  const complete = (place: SshPlace) => ({ ...place, ...keyed(keys.get(placeName(place))) });
+  return targets.map((target) => ({ ...target, vm: complete(target.vm), pve: complete(target.pve) }));
 }
 
 function named(table: unknown): string {

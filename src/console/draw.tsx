@@ -2,17 +2,21 @@
  * Entries → what the stream sends: HTML with the components of the page, or JSON. A new thing is appended; a thing that
  * changed is replaced whole under its id, so that drawing it twice changes nothing.
  */
+
 import { ActionItem } from "../../views/action.tsx";
+import { ApprovalItem, Asking } from "../../views/approval.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import { TurnSlot } from "../../views/composer.tsx";
 import { Partial } from "../../views/hx.tsx";
 import { EntryItem } from "../../views/message.tsx";
 import { Running } from "../../views/power.tsx";
+import { openApprovals } from "../agent/approval.ts";
+import { type Approval, approvalFrom, isApproval } from "../agent/approval-event.ts";
 import { CHECKS } from "../checks/check.ts";
 import type { CheckEntry } from "../checks/event.ts";
 import type { Entry, Log } from "../log/log.ts";
 import { type Action, actionFrom } from "../power/action.ts";
-import { isPower, type PowerEntry } from "../power/event.ts";
+import { isPower } from "../power/event.ts";
 import { VERBS } from "../power/verb.ts";
 import type { SessionEntry } from "../sessions/event.ts";
 import { readerOf } from "../sessions/reader.ts";
@@ -24,7 +28,11 @@ export const isCheck = (e: Entry): e is CheckEntry => e.kind === "check_started"
 export type Item =
   | { is: "entry"; entry: SessionEntry | TargetEntry }
   | { is: "action"; action: Action; fresh: boolean }
-  | { is: "check"; entry: CheckEntry; fresh: boolean };
+  | { is: "check"; entry: CheckEntry; fresh: boolean }
+  | { is: "approval"; approval: Approval; fresh: boolean };
+
+/** The kinds that begin a subject: a new item, where every other kind changes one. */
+const BEGINS: ReadonlySet<string> = new Set(["requested", "check_started", "approval_asked"]);
 
 /** A batch of entries as things to draw, in order: one item per subject, as it stands at the end of the batch. */
 export function itemsOf(entries: readonly Entry[], log: Log): Item[] {
@@ -32,7 +40,7 @@ export function itemsOf(entries: readonly Entry[], log: Log): Item[] {
   const subjects = new Map<string, number>();
   const upto = entries.at(-1)?.seq ?? 0;
   for (const entry of entries) {
-    if (!isPower(entry) && !isCheck(entry)) {
+    if (!isPower(entry) && !isCheck(entry) && !isApproval(entry)) {
       items.push({ is: "entry", entry: entry as SessionEntry | TargetEntry });
       continue;
     }
@@ -40,19 +48,22 @@ export function itemsOf(entries: readonly Entry[], log: Log): Item[] {
     if (subjects.has(key)) continue;
     subjects.set(key, items.length);
     const all = log.about(entry.stream, entry.about ?? "").filter((e) => e.seq <= upto);
-    const fresh = entry.kind === "requested" || entry.kind === "check_started";
+    const fresh = BEGINS.has(entry.kind);
     const action = isPower(entry) ? actionFrom(all.filter(isPower)) : null;
     const check = all.filter(isCheck).at(-1);
     if (action) items.push({ is: "action", action, fresh });
+    const approval = isApproval(entry) ? approvalFrom(all.filter(isApproval)) : null;
+    if (approval) items.push({ is: "approval", approval, fresh });
     if (check) items.push({ is: "check", entry: check, fresh });
   }
   return items;
 }
 
-export function Drawn({ item, now }: { item: Item; now: number }) {
+/** `requestId` belongs to one operator's page; the stream goes to everybody and has none. */
+export function Drawn({ item, now, requestId }: { item: Item; now: number; requestId?: string }) {
   switch (item.is) {
     case "entry":
-      return <EntryItem entry={item.entry} whole={wholeOf(item.entry)} now={now} />;
+      return <EntryItem entry={item.entry} whole={wholeOf(item.entry)} kept={keptOf(item.entry)} now={now} />;
     case "action":
       return <ActionItem action={item.action} now={now} />;
     case "check":
@@ -64,6 +75,8 @@ export function Drawn({ item, now }: { item: Item; now: number }) {
           now={now}
         />
       );
+    case "approval":
+      return <ApprovalItem approval={item.approval} now={now} requestId={requestId} />;
     default:
       return item satisfies never;
   }
@@ -72,15 +85,17 @@ export function Drawn({ item, now }: { item: Item; now: number }) {
 /** Where an output is to be had whole; the page and the stream show a long one by its head and tail. */
 const wholeOf = (entry: Entry) => (seq: number) => `/sessions/${entry.stream.replace(/^session:/, "")}/entries/${seq}`;
 
+/** Where the output of a call stands that was too long for its entry. */
+const keptOf = (entry: Entry) => (tool_id: string) =>
+  `/sessions/${entry.stream.replace(/^session:/, "")}/outputs/${tool_id}`;
+
 export function drawFor(session: string, log: Log, now: () => number): Draw {
-  const read = readerOf((e) =>
-    log.about(e.stream, e.about ?? "").filter((o): o is PowerEntry => isPower(o) && o.seq < e.seq),
-  );
+  const read = readerOf((e) => log.about(e.stream, e.about ?? "").filter((o) => o.seq < e.seq));
   return {
     html: (entries) => {
       const seq = entries.at(-1)?.seq ?? 0;
       return itemsOf(entries, log)
-        .map((item) => text(<Streamed item={item} session={session} seq={seq} now={now()} />))
+        .map((item) => text(<Streamed item={item} session={session} log={log} seq={seq} now={now()} />))
         .join("");
     },
     json: (entry) => {
@@ -90,8 +105,16 @@ export function drawFor(session: string, log: Log, now: () => number): Draw {
   };
 }
 
+interface StreamedProps {
+  readonly item: Item;
+  readonly session: string;
+  readonly log: Log;
+  readonly seq: number;
+  readonly now: number;
+}
+
 /** An item as the stream sends it: new ones to append, changed ones in the place of themselves, and what else they change. */
-function Streamed({ item, session, seq, now }: { item: Item; session: string; seq: number; now: number }) {
+function Streamed({ item, session, log, seq, now }: StreamedProps) {
   const drawn = <Drawn item={item} now={now} />;
   switch (item.is) {
     case "action":
@@ -103,6 +126,15 @@ function Streamed({ item, session, seq, now }: { item: Item; session: string; se
               <Running action={item.action} last={item.action} seq={seq} now={now} />
             </Partial>
           )}
+        </>
+      );
+    case "approval":
+      return (
+        <>
+          {item.fresh ? drawn : <Partial target={`#p-${item.approval.approval_id}`}>{drawn}</Partial>}
+          <Partial target="#asking" swap="outerHTML">
+            <Asking approvals={openApprovals(log, session, seq)} seq={seq} />
+          </Partial>
         </>
       );
     case "check":

@@ -49,6 +49,8 @@ interface Channel {
 export class Live {
   private readonly channels = new Map<string, Channel>();
   private readonly closers = new Set<(cleanly?: boolean) => void>();
+  /** Clients per stream. */
+  private readonly holding = new Map<string, number>();
   private gzipped = 0;
   private readonly unfollow: () => void;
   private readonly beat: ReturnType<typeof setInterval>;
@@ -57,8 +59,8 @@ export class Live {
     private readonly log: Log,
     private readonly drawFor: (session: string) => Draw,
     keepalive_ms: number,
-    /** Called when the first client attaches and when the last has gone. */
-    private readonly attended: (clients: number) => void = () => {},
+    /** Called when a client attaches, with the streams that its page holds. */
+    private readonly attended: (streams: readonly string[]) => void = () => {},
   ) {
     this.unfollow = log.follow((entries) => this.tell(entries));
     this.beat = setInterval(() => {
@@ -71,11 +73,16 @@ export class Live {
     return this.closers.size;
   }
 
-  /** HTML without an id (partial words, a state, an age) to everybody attached to the session, or to all. */
-  whisper(session: string | null, html: string): void {
+  /** How many clients' pages hold this stream, also while they are still catching up. */
+  attachedTo(stream: string): number {
+    return this.holding.get(stream) ?? 0;
+  }
+
+  /** HTML without an id (partial words, a state, an age) to everybody whose page holds this stream. */
+  whisper(stream: string, html: string): void {
     const whisper = bytes(frameOf(null, html));
     for (const channel of this.channels.values()) {
-      if (session !== null && channel.session !== session) continue;
+      if (!channel.streams.some((range) => range.stream === stream)) continue;
       channel.gathering.flush();
       for (const client of channel.clients) if (client.format === "html") client.send(whisper);
     }
@@ -115,17 +122,18 @@ export class Live {
             if (closing) return;
             closing = true;
             live.closers.delete(close);
+            live.hold(a.streams, -1);
             if (gzip) live.gzipped--;
             live.leave(a.session, client);
             // A gzip stream has an end of its own; without it the reader sees an error where we said goodbye.
             if (zip && cleanly) zip.once("end", finish).end();
             else finish();
             pulled();
-            live.attended(live.clients);
           };
           live.closers.add(close);
+          live.hold(a.streams, 1);
           if (gzip) live.gzipped++;
-          live.attended(live.clients);
+          live.attended(a.streams.map((range) => range.stream));
           void live.replay(
             a,
             client,
@@ -223,6 +231,14 @@ export class Live {
     for (const channel of this.channels.values()) {
       const ours = entries.filter((e) => channel.streams.some((s) => s.stream === e.stream && e.seq >= (s.from ?? 0)));
       if (ours.length > 0) channel.gathering.add(ours);
+    }
+  }
+
+  private hold(streams: readonly StreamRange[], clients: 1 | -1): void {
+    for (const { stream } of streams) {
+      const now = this.attachedTo(stream) + clients;
+      if (now > 0) this.holding.set(stream, now);
+      else this.holding.delete(stream);
     }
   }
 

@@ -2,15 +2,18 @@
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
 import { EntryPage, type EntryPageProps } from "../../views/entry.tsx";
+import type { RequestIds as RequestIdsOfPage } from "../../views/hx.tsx";
 import { Page, type Assets as PageAssets } from "../../views/page.tsx";
 import { PowerPanel } from "../../views/power.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
 import { StatusPage } from "../../views/status.tsx";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
-import { statusText } from "../../views/text.ts";
+import { sessionsText, statusesText, statusText } from "../../views/text.ts";
 import { EarlierItems } from "../../views/transcript.tsx";
 import type { Env } from "../access/operator.ts";
 import type { RequestIds } from "../access/request-id.ts";
+import { openApprovals } from "../agent/approval.ts";
+import { isApproval } from "../agent/approval-event.ts";
 import { CHECKS } from "../checks/check.ts";
 import type { Entry, Log, StreamRange } from "../log/log.ts";
 import type { Power, Pve } from "../power/carry-out.ts";
@@ -42,8 +45,8 @@ export interface ConsoleParts {
   readonly attended: (target: Target) => void;
 }
 
-/** Entries that a page shows at first; the rest is behind "Earlier". */
-const TAIL = 120;
+/** Entries that a page shows at first, and each "Earlier" brings: with 60 usual ones the first screen stays below 10,000 bytes. */
+const TAIL = 60;
 /** A transcript without JavaScript ends cleanly after this, and is asked for again. */
 const FRAME_MS = 25_000;
 
@@ -55,9 +58,12 @@ export function consoleRoutes(parts: ConsoleParts) {
     (id === undefined || id === "" ? targets[0] : refuse(404, `there is no target '${id}'`));
 
   app.get("/", async (c) => {
-    const newest = sessions.list(200)[0];
+    const asked = c.req.query("target");
     const by = c.get("operator").name;
-    const session = newest ?? sessions.find(await sessions.open(targets[0].id, by))!;
+    // Without a target: wherever something happened last, on a target that is still one.
+    const on = asked ? [targetNamed(asked)] : targets;
+    const ids = on.map((t) => t.id);
+    const session = sessions.latest(ids) ?? sessions.find(await sessions.open(ids[0]!, by))!;
     return answer(c, { page: () => page(parts, session, by), json: session });
   });
 
@@ -71,11 +77,10 @@ export function consoleRoutes(parts: ConsoleParts) {
           sessions={all}
           now={now}
           requestId={parts.requestIds.make(c.get("operator").name)}
-          lab={targets[0].lab}
+          targets={targets}
         />
       ),
-      text: () =>
-        all.map((s) => `${s.session_id.slice(0, 8)}  ${s.turn_active ? "working  " : ""}${s.title}\n`).join(""),
+      text: () => sessionsText(all, targets.length > 1),
     });
   });
 
@@ -91,7 +96,7 @@ export function consoleRoutes(parts: ConsoleParts) {
         older === null
           ? undefined
           : () => {
-              const shown = tailOf(parts, session, older - 1);
+              const shown = tailOf(parts, session, older - 1, parts.requestIds.forPage(by));
               return <EarlierItems sessionId={session.session_id} before={shown.earlier} items={shown.items} />;
             },
     });
@@ -104,6 +109,9 @@ export function consoleRoutes(parts: ConsoleParts) {
     const entry =
       (Number.isSafeInteger(seq) && log.read({ streams, after: seq - 1, upto: seq, limit: 1 })[0]) ||
       refuse(404, "there is no such entry in this session; go back to it and reload");
+    // An approval is one card in its session, and no output.
+    if (isApproval(entry))
+      return answer(c, { json: entry, page: { seeOther: `/sessions/${session.session_id}#p-${entry.about}` } });
     const title = isCheck(entry) ? CHECKS[entry.body.name]?.title : undefined;
     return answer(c, {
       json: entry,
@@ -128,19 +136,25 @@ export function consoleRoutes(parts: ConsoleParts) {
   });
 
   app.get("/status", (c) => {
-    const target = targetNamed(c.req.query("target"));
-    parts.attended(target);
-    const state = parts.stateOf(target);
+    const asked = c.req.query("target");
+    const target = targetNamed(asked);
     const now = Date.now();
-    const recent = power.list([target], 10);
-    const holder = power.holder(target);
-    const seen = {
-      target,
-      state,
-      action: holder && power.find(target, holder.action),
-      last: recent.find((a) => a.state === "ended" && MUTATING.includes(a.verb)) ?? null,
-      now,
+    const seenOf = (target: Target) => {
+      parts.attended(target);
+      const holder = power.holder(target);
+      return {
+        target,
+        state: parts.stateOf(target),
+        action: holder && power.find(target, holder.action),
+        last: power.list([target], 10).find((a) => a.state === "ended" && MUTATING.includes(a.verb)) ?? null,
+        now,
+      };
     };
+    const seen = seenOf(target);
+    const { state } = seen;
+    const holder = power.holder(target);
+    const others = targets.filter((t) => t !== target);
+    const all = !asked && others.length > 0 ? targets.map((t) => (t === target ? seen : seenOf(t))) : null;
     return answer(c, {
       json: {
         targets: targets.map((t) => t.id),
@@ -152,9 +166,9 @@ export function consoleRoutes(parts: ConsoleParts) {
         host: parts.pve.kindOf(target),
         running: holder,
       },
-      page: () => <StatusPage {...seen} />,
+      page: () => <StatusPage {...seen} others={others} />,
       fragment: formOf(c.req.raw) === "fragment" ? () => <StatusPage {...seen} /> : undefined,
-      text: () => statusText(seen),
+      text: () => (all ? statusesText(all, now) : statusText(seen)),
     });
   });
 
@@ -180,20 +194,28 @@ export function powerPanel(parts: ConsoleParts, target: Target, by: string) {
 }
 
 function page(parts: ConsoleParts, session: Session, by: string, before: number | null = null) {
-  const target = parts.targets.find((t) => t.id === session.target) ?? parts.targets[0];
+  const target =
+    parts.targets.find((t) => t.id === session.target) ??
+    refuse(
+      404,
+      `this session's target '${session.target}' is not in the settings any more; its transcript is at /sessions/${session.session_id}/tail`,
+    );
   parts.attended(target);
   const running = parts.turns.runningIn(session.session_id);
   const holder = parts.power.holder(target);
   const recent = parts.power.list([target], 10);
-  const shown = tailOf(parts, session, before === null ? parts.log.head : before - 1);
+  const requestIds = parts.requestIds.forPage(by);
+  const shown = tailOf(parts, session, before === null ? parts.log.head : before - 1, requestIds);
   return (
     <Page
       assets={parts.assets}
       target={target}
+      targets={parts.targets}
       session={session}
       turn={{ running: running !== null, startedAt: running?.started_at ?? null, by: running?.by ?? null }}
       presets={Object.values(CHECKS)}
-      requestIds={parts.requestIds.forPage(by)}
+      requestIds={requestIds}
+      approvals={openApprovals(parts.log, session.session_id)}
       items={shown.items}
       after={parts.log.head}
       earlier={shown.earlier}
@@ -209,7 +231,7 @@ function page(parts: ConsoleParts, session: Session, by: string, before: number 
 }
 
 /** The newest entries up to a seq as items, and where "Earlier" goes on. */
-function tailOf({ log, sessions }: ConsoleParts, session: Session, upto: number) {
+function tailOf({ log, sessions }: ConsoleParts, session: Session, upto: number, requestIds: RequestIdsOfPage) {
   const streams = sessions.streamsOf(session.session_id) ?? [];
   const entries = log.tail({ streams, upto, limit: TAIL });
   const first = entries[0]?.seq ?? 0;
@@ -218,15 +240,37 @@ function tailOf({ log, sessions }: ConsoleParts, session: Session, upto: number)
   const items = itemsOf(entries, log)
     // What began earlier is drawn where it began.
     .filter((item) => item.is === "entry" || item.fresh)
-    .map((item) => <Drawn item={item} now={now} />);
+    .map((item) => (
+      <Drawn
+        item={item}
+        now={now}
+        requestId={item.is === "approval" ? requestIds(formName(item.approval.approval_id)) : undefined}
+      />
+    ));
   return { items, earlier: more ? first : null };
 }
 
 /** A document can only grow: what began is shown once more when it is over, and not in between. */
 function isNewOrOver(item: Item): boolean {
   if (item.is === "entry" || item.fresh) return true;
-  return item.is === "action" ? item.action.state === "ended" : item.entry.kind === "check_ended";
+  switch (item.is) {
+    case "action":
+      return item.action.state === "ended";
+    case "check":
+      return item.entry.kind === "check_ended";
+    case "approval":
+      return item.approval.state !== "open";
+    default:
+      return item satisfies never;
+  }
 }
+
+/** A form's name in a request id is of letters only: the digits of a card's id become some. */
+const formName = (approval: string): string =>
+  `p-${approval
+    .slice(0, 12)
+    .replace(/[0-9]/g, (d) => "ghijklmnop"[Number(d)]!)
+    .replace(/-/g, "")}`;
 
 /** The transcript as a document that grows while it is read, and ends cleanly so that the browser asks again. */
 function tailDocument(log: Log, streams: readonly StreamRange[], after: number, signal: AbortSignal) {

@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { askGuest } from "./guest.ts";
+import { askGuest, type Stdin } from "./guest.ts";
 import { PVE_ADDRESS, VM_ADDRESS } from "./places.ts";
 import { qemuPid } from "./qemu.ts";
 import { afterRepair, asFound, guestIsUp, isBooting, type World } from "./world.ts";
@@ -13,7 +13,10 @@ import { changeWorld, readWorld } from "./world-file.ts";
 
 const HOST_SCRIPT = `${dirname(import.meta.dir)}/power/host/breakglass-pve`;
 const [dir = "", ...argv] = process.argv.slice(2);
-process.exitCode = await answer();
+const code = await answer();
+// A command that was ended may still sleep; everything it printed goes out first.
+await Promise.all([process.stdout, process.stderr].map((to) => new Promise((go) => to.write("", go))));
+process.exit(code);
 
 async function answer(): Promise<number> {
   const asked = parseSsh(argv);
@@ -55,7 +58,45 @@ async function guest(world: World, { user, host, port, command }: SshCall): Prom
       sleep: (ms) => Bun.sleep(ms),
     },
     heard: (from, text) => void process[from].write(text),
+    stdin: sshStdin(),
   });
+}
+
+/** Read only when the console's wrapper asks for it: other commands come with nothing there. */
+function sshStdin(): Stdin {
+  let held = "";
+  let first = (_line: string) => {};
+  let over = () => {};
+  const line = new Promise<string>((resolve) => {
+    first = resolve;
+  });
+  const closed = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  return {
+    line: () => {
+      process.stdin.on("data", (bytes) => {
+        held += String(bytes);
+        if (held.includes("\n")) first(held.split("\n", 1)[0]!);
+      });
+      process.stdin.on("end", () => {
+        first("");
+        over();
+      });
+      process.stdin.on("error", over);
+      return line;
+    },
+    closed,
+    pid: process.pid,
+    lives: (pid) => {
+      try {
+        if (pid > 0) process.kill(pid, 0);
+        return pid > 0;
+      } catch {
+        return false;
+      }
+    },
+  };
 }
 
 /** As sshd runs a forced command: its own session, its output through a pipe that breaks when the client goes. */

@@ -6,13 +6,14 @@ import type { Line } from "../child.ts";
 import { Exclusive } from "../exclusive.ts";
 import { Committing } from "../log/committing.ts";
 import type { Draft, Log } from "../log/log.ts";
-import { type Ending, endingInWords, type Outcome } from "../outcome.ts";
+import { type Ending, endingInWords, exitCode, type Outcome } from "../outcome.ts";
 import { refuse } from "../refusal.ts";
+import { keyRefused, strangeHost } from "../target/host-key.ts";
 import { streamOf, type Target } from "../target/target.ts";
 import { type Action, actionFrom } from "./action.ts";
 import { isPower, type PowerBody, type PowerEntry } from "./event.ts";
-import { type Conclusion, checkLegacy, learn } from "./learn.ts";
-import { gatherOutput } from "./output.ts";
+import { type Conclusion, checkLegacy, type Lesson, learn } from "./learn.ts";
+import { gatherOutput, notYetShown } from "./output.ts";
 import { type ProveTools, proveGuest } from "./prove.ts";
 import { VERBS, type VerbName } from "./verb.ts";
 
@@ -20,10 +21,18 @@ import { VERBS, type VerbName } from "./verb.ts";
 export type HostKind = "unknown" | "v2" | "legacy";
 
 export type Learnt =
-  | { is: "running" }
-  | { is: "ended"; exit_code: number | null; verdict: string; output: string }
+  | { is: "running"; of: RecordOf | null }
+  | { is: "ended"; of: RecordOf | null; exit_code: number; verdict: string; output: string }
   | { is: "never_ran" }
   | { is: "no_answer"; why: string };
+
+/** What the host's record under a request id is of, as its first line says; another console may have used the id. */
+export interface RecordOf {
+  readonly verb: string;
+  readonly vmid: number;
+  /** Null: none was asked for. Undefined: the record does not say. */
+  readonly override: string | null | undefined;
+}
 
 export interface PveRun {
   readonly ended: Promise<Ending>;
@@ -38,6 +47,8 @@ export interface Pve {
   mutate(target: Target, verb: VerbName, id: string, override: string | null, heard: (line: Line) => void): PveRun;
   report(target: Target, id: string): Promise<Learnt>;
   status(target: Target, limit_ms: number): Promise<{ ending: Ending; stdout: string; stderr: string }>;
+  /** What a run's ssh wrote on this side, as far as it came; also after a restart. */
+  leftBehind(target: Target, id: string): string;
 }
 
 export interface Request {
@@ -165,15 +176,19 @@ export class Power {
 
   /** At the start: what was running when the console stopped is asked for at its host, and never repeated. */
   async resume(targets: readonly Target[]): Promise<number> {
-    const open = this.tools.log.unfinished("requested", ["finished", "learned"]) as PowerEntry[];
-    let asked = 0;
-    for (const entry of open) {
-      if (entry.kind !== "requested") continue;
+    const open = (this.tools.log.unfinished("requested", ["finished", "learned"]) as PowerEntry[]).flatMap((entry) => {
       const target = targets.find((t) => streamOf(t) === entry.stream);
-      const id = entry.about ?? "";
-      if (!target) continue;
-      asked++;
-      if (!VERBS[entry.body.verb].mutates) {
+      if (entry.kind !== "requested" || !target) return [];
+      const { verb, by, override } = entry.body;
+      const request: Request = { id: entry.about ?? "", verb, target, by, override };
+      // Before anything is awaited: a tap that comes in this very moment must meet who holds the target.
+      const holds = VERBS[verb].mutates && this.held.holder(target.id) === null;
+      if (holds) this.held.take(target.id, { action: request.id, verb, by, since: entry.at }, () => "held twice");
+      return [{ request, holds }];
+    });
+    for (const { request, holds } of open) {
+      const { target, id, verb } = request;
+      if (!VERBS[verb].mutates) {
         await this.write(target, id, "finished", {
           outcome: "failed",
           exit_code: null,
@@ -182,20 +197,17 @@ export class Power {
         });
         continue;
       }
-      const { verb, by } = entry.body;
-      this.held.take(target.id, { action: id, verb, by, since: entry.at }, () => "held twice");
       await this.write(target, id, "lost", { why: "the console was restarted; asking the host what came of it" });
-      const request: Request = { id, verb, target, by, override: entry.body.override };
       void learn(request, this.tools)
-        .then((learnt) => this.say(request, learnt))
+        .then((lesson) => this.tell(request, lesson))
         .catch((error) => console.error(`action ${id}:`, error))
         .finally(() => {
-          this.held.release(target.id);
+          if (holds) this.held.release(target.id);
           this.tools.stirred(target);
           void this.prove(request);
         });
     }
-    return asked;
+    return open.length;
   }
 
   /** No new actions. Those that run go on at their hosts; our ssh is left alone. */
@@ -223,7 +235,11 @@ export class Power {
       outcome: ending.is === "exited" && ending.code === 0 ? "done" : "failed",
       exit_code: ending.is === "exited" ? ending.code : null,
       rejected: ending.is === "exited" && ending.code === 2,
-      why: ending.is === "exited" && ending.code === 0 ? "answered" : whyFailed(ending, output.lastError()),
+      why: keyRefused(exitCode(ending), output.lastError())
+        ? strangeHost(target)
+        : ending.is === "exited" && ending.code === 0
+          ? "answered"
+          : whyFailed(ending, output.lastError()),
     });
   }
 
@@ -231,7 +247,11 @@ export class Power {
     const { target, id, verb, override } = request;
     const { pve, limit_ms } = this.tools;
     const output = this.output(target, id);
-    const run = pve.mutate(target, verb, id, override, output.heard);
+    let begun = false;
+    const run = pve.mutate(target, verb, id, override, (line) => {
+      begun ||= line.from === "stdout";
+      output.heard(line);
+    });
     let overdue = false;
     const late = setTimeout(() => {
       overdue = true;
@@ -257,6 +277,11 @@ export class Power {
       const why =
         output.lastError() || (code === 75 ? "the host is busy with another run" : "the host refused it; nothing ran");
       await this.write(target, id, "finished", { outcome: "failed", exit_code: code, rejected, why });
+      return;
+    }
+    if (!begun && keyRefused(code, output.lastError())) {
+      const why = strangeHost(target);
+      await this.write(target, id, "finished", { outcome: "failed", exit_code: code, rejected: true, why });
       return;
     }
     const sure = code === 0 || code === 1;
@@ -286,7 +311,15 @@ export class Power {
       await this.write(target, id, "lost", {
         why: `the connection broke (${whyFailed(ending, output.lastError())}); asking the host what came of it`,
       });
-    await this.say(request, await learn(request, this.tools));
+    await this.tell(request, await learn(request, this.tools));
+  }
+
+  /** What was learnt, and first the output that the broken link kept from us: the evidence is in it. */
+  private async tell(request: Request, { conclusion, output }: Lesson): Promise<void> {
+    const { target, id } = request;
+    const text = notYetShown(this.find(target, id)?.stdout ?? "", output);
+    if (text !== "") await this.write(target, id, "printed", { from: "stdout", text });
+    await this.say(request, conclusion);
   }
 
   /** Beside the lock: nobody waits for a guest to boot before they may act again. */

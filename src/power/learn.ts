@@ -3,7 +3,7 @@
  * record (`report`); with the first system's script there is only `status`, which can't prove everything, and says so.
  */
 import type { Outcome } from "../outcome.ts";
-import type { Pve, Request } from "./carry-out.ts";
+import type { Pve, RecordOf, Request } from "./carry-out.ts";
 import type { PowerBody } from "./event.ts";
 
 export interface LearnTools {
@@ -15,11 +15,17 @@ export interface LearnTools {
 
 export type Conclusion = ["learned", PowerBody["learned"]] | ["finished", PowerBody["finished"]];
 
+export interface Lesson {
+  readonly conclusion: Conclusion;
+  /** All that the run printed, as far as it can be had afterwards. */
+  readonly output: string;
+}
+
 /** How long we go on asking a host that does not answer before the target is let go, ms. */
 const ASK_FOR_MS = 15 * 60_000;
 
 /** Asks until the host says how the run ended, or the patience is over (`unknown`). */
-export async function learn(request: Request, tools: LearnTools): Promise<Conclusion> {
+export async function learn(request: Request, tools: LearnTools): Promise<Lesson> {
   const { target, id, verb } = request;
   const waits = tools.ask_every_ms ?? [500, 1000, 2000, 5000];
   const began = performance.now();
@@ -27,22 +33,52 @@ export async function learn(request: Request, tools: LearnTools): Promise<Conclu
     await Bun.sleep(waits[Math.min(n, waits.length - 1)]!);
     const known = tools.pve.kindOf(target);
     const host = known === "unknown" ? await tools.pve.meet(target) : known;
-    if (host === "legacy") return learnByStatus(request, tools, began);
+    if (host === "legacy") {
+      const conclusion = await learnByStatus(request, tools, began);
+      return { conclusion, output: tools.pve.leftBehind(target, id) };
+    }
     if (host === "unknown") continue;
     const learnt = await tools.pve.report(target, id);
     if (learnt.is === "never_ran")
-      return learned(
-        "failed",
-        null,
-        `the host knows no such run: ${verb} never started there. Tap again if it is still needed`,
-      );
-    if (learnt.is !== "ended") continue;
+      return {
+        conclusion: learned(
+          "failed",
+          null,
+          `the host knows no such run: ${verb} never started there. Tap again if it is still needed`,
+        ),
+        output: "",
+      };
+    if (learnt.is === "no_answer") continue;
+    if (learnt.of && isOfAnother(learnt.of, request))
+      return {
+        conclusion: learned(
+          "failed",
+          null,
+          `the host knows this request id from another request (${learnt.of.verb} of VM ${learnt.of.vmid}), so it ran nothing for this one. Tap again if ${verb} is still needed`,
+        ),
+        output: "",
+      };
+    if (learnt.is === "running") continue;
     const code = learnt.exit_code;
     const why = learnt.verdict.replace(/^verdict: \w+ ?/, "") || `exit code ${code}, learnt afterwards`;
-    if (code === 0 || code === 1) return learned(code === 0 ? "done" : "failed", code, why);
-    return ["finished", { outcome: "unknown", exit_code: code, rejected: false, why }];
+    // 77: a config lock came between the look at it and the run, which changed nothing then.
+    const rejected = code === 77;
+    const conclusion: Conclusion =
+      code === 0 || code === 1
+        ? learned(code === 0 ? "done" : "failed", code, why)
+        : ["finished", { outcome: rejected ? "failed" : "unknown", exit_code: code, rejected, why }];
+    return { conclusion, output: learnt.output };
   }
-  return unknown("the host did not say what came of it");
+  return { conclusion: unknown("the host did not say what came of it"), output: "" };
+}
+
+/** The host refuses such a request with exit 2; but the refusal may have been what broke off. */
+function isOfAnother(record: RecordOf, { verb, target, override }: Request): boolean {
+  return (
+    record.verb !== verb ||
+    record.vmid !== target.vmid ||
+    (record.override !== undefined && record.override !== override)
+  );
 }
 
 async function learnByStatus({ target, verb }: Request, tools: LearnTools, began: number): Promise<Conclusion> {

@@ -65,3 +65,15 @@ export function gatherOutput(append: (drafts: readonly OutputDraft[]) => Promise
     verdict: () => verdict,
   };
 }
+
+/**
+ * What of a run's whole output is not in what was shown of it. The lines by which a host shows that it lives ("# 12 s: …") are
+ * of the connection, not of the run. A line that broke off is shown whole.
+ */
+export function notYetShown(shown: string, whole: string): string {
+  const have = shown.replace(/^# \d+ s: .*\n/gm, "").split("\n");
+  const lines = whole.split("\n");
+  let same = 0;
+  while (same < have.length && same < lines.length && have[same] === lines[same]) same++;
+  return lines.slice(same).join("\n");
+}

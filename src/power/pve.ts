@@ -9,7 +9,7 @@ import { type Line, runChild, startChild, startToFiles } from "../child.ts";
 import type { Ending } from "../outcome.ts";
 import { type Ssh, sshArgv } from "../target/ssh.ts";
 import type { Target } from "../target/target.ts";
-import type { HostKind, Learnt, Pve, PveRun } from "./carry-out.ts";
+import type { HostKind, Learnt, Pve, PveRun, RecordOf } from "./carry-out.ts";
 import type { VerbName } from "./verb.ts";
 
 /** ssh's own exit code for "the connection failed or broke". */
@@ -119,10 +119,13 @@ export function pveOverSsh(tools: PveTools): Pve {
       if (ending.is !== "exited" || ending.code === SSH_FAILED) return { is: "no_answer", why: lastLine(stderr) };
       if (ending.code === 3) return { is: "never_ran" };
       if (ending.code !== 0) return { is: "no_answer", why: lastLine(stderr) };
-      if (/^state: running$/m.test(stdout)) return { is: "running" };
-      const code = /^exit: (\d+)$/m.exec(stdout);
-      const verdict = stdout.match(/^verdict: .*$/gm)?.at(-1) ?? "";
-      return { is: "ended", exit_code: code ? Number(code[1]) : null, verdict, output: stdout };
+      const said = /^state: (?:(running)|ended\nexit: (\d+))\n([\s\S]*)$/.exec(stdout);
+      if (!said) return { is: "no_answer", why: "its report can't be read" };
+      const output = said[3]!;
+      const of = recordOf(output);
+      if (said[1]) return { is: "running", of };
+      const verdict = output.match(/^verdict: .*$/gm)?.at(-1) ?? "";
+      return { is: "ended", of, exit_code: Number(said[2]), verdict, output };
     },
 
     async status(target, limit_ms) {
@@ -134,12 +137,26 @@ export function pveOverSsh(tools: PveTools): Pve {
       });
       return { ending, stdout, stderr };
     },
+
+    leftBehind(target, id) {
+      const path = [1, 0].map((n) => `${runBase(tools, target, id, n)}.out`).find(existsSync);
+      return path ? readFileSync(path, "utf8") : "";
+    },
   };
 }
 
+/** The first line of a run's record. */
+function recordOf(output: string): RecordOf | null {
+  const said = /^# breakglass-pve \d+: (\w+) of VM (\d+), request [\w-]+(?:, override=([a-z-]+))?/.exec(output);
+  return said && { verb: said[1]!, vmid: Number(said[2]), override: said[3] === "none" ? null : said[3] };
+}
+
+const runBase = (tools: PveTools, target: Target, id: string, attempt: number): string =>
+  join(tools.runs_dir, `${target.id}.${id}.${attempt}`);
+
 /** One ssh whose output goes to files of ours; `tail` reads them as they grow. */
 function runToFiles(tools: PveTools, target: Target, id: string, attempt: number, argv: string[]) {
-  const base = join(tools.runs_dir, `${target.id}.${id}.${attempt}`);
+  const base = runBase(tools, target, id, attempt);
   const paths = { stdout: `${base}.out`, stderr: `${base}.err` } as const;
   const child = startToFiles({ argv, env: tools.env, ...paths });
   let letGo = false;
@@ -204,12 +221,6 @@ function fileLines(path: string, from: Line["from"]) {
       return lines;
     },
   };
-}
-
-/** What a run of an earlier console left in its files; empty when there are none. */
-export function leftBehind(runs_dir: string, target: string, id: string): string {
-  const path = [1, 0].map((n) => join(runs_dir, `${target}.${id}.${n}.out`)).find(existsSync);
-  return path ? readFileSync(path, "utf8") : "";
 }
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";

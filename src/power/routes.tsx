@@ -73,7 +73,7 @@ export function powerRoutes(parts: PowerParts) {
     const actions = power.list(target ? [targetOf(target)] : targets, 50);
     return answer(c, {
       json: { actions },
-      page: () => <ActionsPage lab={targets[0]!.lab} actions={actions} now={Date.now()} />,
+      page: () => <ActionsPage lab={targets[0]!.lab} target={target || undefined} actions={actions} now={Date.now()} />,
       text: () => actions.map((a) => actionText(a)).join("\n"),
     });
   });

@@ -63,4 +63,8 @@ export interface ToolCall {
 export interface ToolAnswer {
   readonly text: string;
   readonly is_error: boolean;
+  /** The console says this itself, and no machine: it is not handed on as data. */
+  readonly own_words?: boolean;
+  /** Where it had to be ended: what became of it, and how that is known. */
+  readonly ended?: string;
 }

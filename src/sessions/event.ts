@@ -10,7 +10,16 @@ export type SessionBody = {
   said: { text: string };
   called: { name: string; input: unknown; tool_id: string };
   /** `output` is head and tail; `left_out` counts the bytes between them that are kept elsewhere or gone. */
-  returned: { name: string; tool_id: string; output: string; is_error: boolean; left_out: number; duration_ms: number };
+  returned: {
+    name: string;
+    tool_id: string;
+    output: string;
+    is_error: boolean;
+    left_out: number;
+    duration_ms: number;
+    /** Bytes of the whole output, where it is kept in a file of its own. */
+    kept?: number;
+  };
   /** A short remark of the console about the turn (a retry, a wait); not the agent's words. */
   remarked: { text: string };
   concluded: { is_error: boolean; result: string; duration_ms: number; cost_usd: number | null };

@@ -1,17 +1,19 @@
 /**
  * Entries as a program reads them from the stream (`?format=json`): the first system's kinds and fields, pinned in
- * PRODUCT.md. Pure but for the memory of the actions and checks it has folded so far.
+ * PRODUCT.md. Pure but for the memory of the actions and approvals it has folded so far.
  */
+import { type Approval, foldApproval, isApproval } from "../agent/approval-event.ts";
 import type { CheckEntry } from "../checks/event.ts";
 import type { Entry } from "../log/log.ts";
 import { type Action, foldAction } from "../power/action.ts";
-import { isPower, type PowerEntry } from "../power/event.ts";
+import { isPower } from "../power/event.ts";
 import type { TargetEntry } from "../target/event.ts";
 import type { SessionEntry } from "./event.ts";
 
-/** `earlier` gives the entries about an action that came before a seq, for one whose beginning was not seen here. */
-export function readerOf(earlier: (entry: PowerEntry) => readonly PowerEntry[]) {
+/** `earlier` gives the entries about the same subject that came before, for one whose beginning was not seen here. */
+export function readerOf(earlier: (entry: Entry) => readonly Entry[]) {
   const actions = new Map<string, Action | null>();
+  const approvals = new Map<string, Approval | null>();
   return (entry: Entry): Record<string, unknown> | null => {
     if (isPower(entry)) {
       const id = `${entry.stream} ${entry.about}`;
@@ -19,15 +21,38 @@ export function readerOf(earlier: (entry: PowerEntry) => readonly PowerEntry[]) 
         ? actions.get(id)!
         : entry.kind === "requested"
           ? null
-          : earlier(entry).reduce(foldAction, null as Action | null);
+          : earlier(entry)
+              .filter(isPower)
+              .reduce(foldAction, null as Action | null);
       const now = foldAction(before, entry);
       actions.set(id, now);
       return now && { kind: "action", action: now, id: entry.seq };
+    }
+    if (isApproval(entry)) {
+      const id = entry.about ?? "";
+      const before =
+        approvals.get(id) ??
+        earlier(entry)
+          .filter(isApproval)
+          .reduce(foldApproval, null as Approval | null);
+      const now = foldApproval(before, entry);
+      approvals.set(id, now);
+      return now && now !== before ? { ...approvalRead(now), id: entry.seq } : null;
     }
     const read = plain(entry as SessionEntry | CheckEntry | TargetEntry);
     return read && { ...read, id: entry.seq };
   };
 }
+
+/** An approval as programs have it, from the stream and as the answer to an answer. */
+export const approvalRead = ({ approval_id, tool, input, state, by }: Approval) => ({
+  kind: "approval" as const,
+  approval_id,
+  tool,
+  input,
+  state,
+  by,
+});
 
 function plain(e: SessionEntry | CheckEntry | TargetEntry): Record<string, unknown> | null {
   switch (e.kind) {
@@ -64,6 +89,8 @@ function plain(e: SessionEntry | CheckEntry | TargetEntry): Record<string, unkno
     case "remarked":
     case "observed":
     case "contacted":
+    case "key_changed":
+    case "key_accepted":
       return null;
     default:
       return e satisfies never;

@@ -5,6 +5,7 @@ import { ComposerId } from "../../views/composer.tsx";
 import { RefusalFragment } from "../../views/refusal.tsx";
 import type { Env } from "../access/operator.ts";
 import type { RequestIds } from "../access/request-id.ts";
+import { CHECK_NAMES, CHECKS } from "../checks/check.ts";
 import { answer } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
 import { type Live, positionOf } from "../console/live.ts";
@@ -25,6 +26,8 @@ export interface SessionParts {
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 const Prompt = z.object({
   prompt: z.string({ error: "a prompt is text" }).optional(),
+  /** A preset by its name: the page need not carry the words of all of them over a thin link. */
+  preset: z.enum(CHECK_NAMES, { error: `a preset is one of ${CHECK_NAMES.join(", ")}` }).optional(),
   /** w3m and lynx ignore `formaction`: there Stop arrives here. */
   stop: z.string().optional(),
   model: z
@@ -54,7 +57,7 @@ export function sessionRoutes(parts: SessionParts) {
       z.object({ target: z.string().optional() }),
       "leave target out for the first one",
     );
-    const on = target === undefined ? parts.targets[0]! : parts.targets.find((t) => t.id === target);
+    const on = !target ? parts.targets[0]! : parts.targets.find((t) => t.id === target);
     if (!on) refuse(422, `there is no target '${target}'; GET /status names them`);
     const session_id = await sessions.open(on.id, c.get("operator").name);
     const at = `/sessions/${session_id}`;
@@ -83,7 +86,7 @@ export function sessionRoutes(parts: SessionParts) {
     if (!sessions.find(session)) refuse(404, "session not found");
     const said = await readBody(c, Prompt, "send {prompt} with what you want to know");
     if (said.stop) return cancel(c, session);
-    const text = (said.prompt ?? "").replace(/\r\n/g, "\n");
+    const text = (said.preset ? CHECKS[said.preset].prompt : (said.prompt ?? "")).replace(/\r\n/g, "\n");
     if (text.trim() === "") refuse(422, "the prompt is empty; say what is wrong, then send");
     const weight = Buffer.byteLength(text);
     if (weight > PROMPT_LIMIT)

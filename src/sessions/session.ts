@@ -13,6 +13,9 @@ export interface Session {
   readonly turn_active: boolean;
 }
 
+/** How many of the newest sessions are looked through for the latest at a time. */
+const PAGE = 200;
+
 type Opened = Entry<"opened", SessionBody["opened"]>;
 
 export class Sessions {
@@ -38,6 +41,18 @@ export class Sessions {
   list(limit = 100): Session[] {
     const all = this.log.newest({ stream: null, kind: "opened", limit }) as Opened[];
     return all.map((opened) => this.fromOpened(opened)).sort((a, b) => b.last_seq - a.last_seq);
+  }
+
+  /** The session with the latest entry of those on one of these targets; null when there is none. */
+  latest(targets: readonly string[]): Session | null {
+    let before: number | undefined;
+    for (;;) {
+      const opened = this.log.newest({ stream: null, kind: "opened", limit: PAGE, before }) as Opened[];
+      const theirs = opened.filter((o) => targets.includes(o.body.target)).map((o) => this.fromOpened(o));
+      if (theirs.length > 0) return theirs.reduce((a, b) => (b.last_seq > a.last_seq ? b : a));
+      if (opened.length < PAGE) return null;
+      before = opened.at(-1)!.seq;
+    }
   }
 
   /** The streams that a page of this session holds: its own, and its target's since it began. */

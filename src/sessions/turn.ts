@@ -20,6 +20,8 @@ export interface TurnTools {
   readonly limit_ms: number;
   /** Shows words that are no entry (yet): partial text of the turn that runs in a session; "" clears it. */
   readonly whisper: (session: string, text: string) => void;
+  /** The size of a call's whole output, bytes, where it was too long for the transcript and is kept elsewhere. */
+  readonly kept?: (session: string, tool_id: string) => number | null;
 }
 
 export interface Prompt {
@@ -174,7 +176,8 @@ export class Turns {
         // After Stop, what the agent says of its own end would only repeat ours.
         if (holder.cancelled_by && (event.is === "failed" || event.is === "concluded")) continue;
         const [kind, body] = written(event, calls);
-        await write(kind, body);
+        const kept = event.is === "returned" ? this.tools.kept?.(prompt.session, event.tool_id) : null;
+        await write(kind, kept ? { ...body, kept } : body);
       }
       partial.clear();
       if (holder.cancelled_by) await write("cancelled", { by: holder.cancelled_by, ended: await running.stop() }, true);

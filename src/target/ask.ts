@@ -1,7 +1,8 @@
 /** One reading of a target: what the PVE host's `status` says, and whether the VM's own ssh answers. Both at once. */
 import { runChild } from "../child.ts";
-import { endingInWords } from "../outcome.ts";
+import { endingInWords, exitCode } from "../outcome.ts";
 import type { Pve } from "../power/carry-out.ts";
+import { keyRefused, REFUSED_WORDS } from "./host-key.ts";
 import { type Ssh, sshArgv } from "./ssh.ts";
 import type { Reading } from "./state.ts";
 import type { Target } from "./target.ts";
@@ -15,14 +16,16 @@ export async function askTarget(
   tools: { pve: Pve; ssh: Ssh; env: Readonly<Record<string, string>> },
 ): Promise<Reading> {
   const [said, knock] = await Promise.all([tools.pve.status(target, STATUS_LIMIT_MS), knockOn(target, tools)]);
-  const code = said.ending.is === "exited" ? said.ending.code : null;
-  const lastWords = said.stderr.trim().split("\n").at(-1) ?? "";
+  const code = exitCode(said.ending);
+  const key_refused = keyRefused(code, said.stderr);
+  const lastWords = key_refused ? REFUSED_WORDS : (said.stderr.trim().split("\n").at(-1) ?? "");
   // 255 is ssh's own: the host was not asked at all.
   const asked = code !== null && code !== 255;
   return {
     at: Date.now(),
     status: asked ? { exit_code: code, stdout: said.stdout } : null,
     why_not: asked ? "" : lastWords || endingInWords(said.ending),
+    key_refused,
     knock,
   };
 }
@@ -32,6 +35,11 @@ export async function knockOn(target: Target, { ssh, env }: { ssh: Ssh; env: Rea
   const began = performance.now();
   const { ending, stderr } = await runChild({ argv: sshArgv(ssh, target.vm, "true"), env, limit_ms: KNOCK_LIMIT_MS });
   const answered = ending.is === "exited" && ending.code !== 255;
-  const why = answered ? "" : (stderr.trim().split("\n").at(-1) ?? "") || endingInWords(ending);
-  return { answered, took_ms: Math.round(performance.now() - began), why };
+  const key_refused = keyRefused(exitCode(ending), stderr);
+  const why = key_refused
+    ? REFUSED_WORDS
+    : answered
+      ? ""
+      : (stderr.trim().split("\n").at(-1) ?? "") || endingInWords(ending);
+  return { answered, took_ms: Math.round(performance.now() - began), why, key_refused };
 }

@@ -22,8 +22,8 @@ const BOOT_S = 60;
 const LATELY_MS = 20_000;
 
 export function conclude(heard: readonly Heard[]): Told {
-  const { said, knock, why_not, status } = heard.at(-1)!;
-  if (!said) return unreachable(why_not, knock);
+  const { said, knock, why_not, status, key_refused } = heard.at(-1)!;
+  if (!said) return unreachable(why_not, knock, key_refused ?? false);
   if (said.absent) {
     return tell("unknown", "This PVE host has no such VM.", ["qm: its configuration does not exist"], {
       advice: "It may have moved to another node. On the PVE host: pvesh get /cluster/resources --type vm",
@@ -31,15 +31,15 @@ export function conclude(heard: readonly Heard[]): Told {
     });
   }
   if (said.power === null) return qmSilent(said, status?.exit_code ?? null);
-  if (said.power === "stopped") return stopped(said, knock?.answered ?? false);
-  return pausedByQemu(said) ?? alive(heard) ?? silentQemu(said) ?? silentGuest(heard);
+  if (said.power === "stopped") return stopped(said, (knock?.answered || knock?.key_refused) ?? false);
+  return pausedByQemu(said) ?? alive(heard) ?? silentQemu(said) ?? strangeKey(heard) ?? silentGuest(heard);
 }
 
-function unreachable(why_not: string, knock: Heard["knock"]): Told {
+function unreachable(why_not: string, knock: Heard["knock"], key_refused: boolean): Told {
   const because = [`PVE host: ${why_not || "no answer"}`];
-  if (/host key|IDENTIFICATION HAS CHANGED/i.test(why_not)) {
+  if (key_refused) {
     return tell("unreachable", "The PVE host shows a key that is not the pinned one. Nothing is sent to it.", because, {
-      advice: "Compare the key at the host itself. It is accepted only at the server's own terminal.",
+      advice: "The host was installed anew, or somebody is in the middle. Accepted only at the server's own terminal.",
     });
   }
   if (/permission denied/i.test(why_not)) {
@@ -177,6 +177,14 @@ function silentQemu(said: Said): Told | null {
   return tell("qmp-silent", "QEMU itself does not answer.", because, {
     advice: "Cycle it. A reset goes through the same QEMU and can't reach the guest.",
     leads: "cycle",
+  });
+}
+
+/** Whoever shows a key has a living sshd: no case for power, and no proof that it is this VM's. */
+function strangeKey(heard: readonly Heard[]): Told | null {
+  if (!heard.at(-1)!.knock?.key_refused) return null;
+  return tell("key-changed", "The VM shows another host key. Nothing is sent to it.", [], {
+    advice: "A rebuilt VM does this, and somebody in the middle, too.",
   });
 }
 

@@ -25,6 +25,13 @@ export interface Keychain {
   close(): Promise<void>;
 }
 
+/**
+ * The agent must not outlive us with the key in it, not even after kill -9, when nobody is left to end it. The kernel then closes
+ * our end of the shell's stdin; `kill 0` ends its group, which is the agent and the shell.
+ */
+const AGENT_WHILE_WE_LIVE = `command -v ssh-agent >/dev/null || exit 127
+ssh-agent -D -a "$1/agent" & cat >/dev/null; rm -rf "$1"; kill 0`;
+
 export class KeyTrouble extends Error {
   override readonly name = "KeyTrouble";
 }
@@ -39,7 +46,8 @@ export async function openKeychain(key_path: string | null, path: string, home: 
     return { env, close: async () => rmSync(memory, { recursive: true, force: true }) };
   }
   const socket = join(memory, "agent");
-  const agent = startChild({ argv: ["ssh-agent", "-D", "-a", socket], env }, () => {});
+  const argv = ["/bin/sh", "-c", AGENT_WHILE_WE_LIVE, "sh", memory];
+  const agent = startChild({ argv, env, stdin: { open: true } }, () => {});
   try {
     await socketOf(agent, socket);
     env.SSH_AUTH_SOCK = socket;

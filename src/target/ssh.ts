@@ -7,12 +7,15 @@ export interface Ssh {
   readonly known_hosts: string;
   /** `yes` with pinned keys from settings; `accept-new` when the first contact is written into our own file. */
   readonly host_keys: "yes" | "accept-new";
+  /** The file of the keys that stand in the settings of single targets; strict, whatever holds for the others. */
+  readonly pinned?: string;
   /** A key file; "agent": only what our own ssh-agent holds; null: what ssh finds by itself. */
   readonly identity: string | null;
 }
 
 /** `command` is one string: sshd hands it to the far shell, or to a forced command as SSH_ORIGINAL_COMMAND. */
 export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
+  const strict = place.host_key !== undefined && ssh.pinned !== undefined;
   return [
     ...ssh.program,
     "-F",
@@ -29,9 +32,12 @@ export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
     "-o",
     "LogLevel=ERROR",
     "-o",
-    `UserKnownHostsFile=${ssh.known_hosts}`,
+    `UserKnownHostsFile=${oneWord(strict ? ssh.pinned! : ssh.known_hosts)}`,
     "-o",
-    `StrictHostKeyChecking=${ssh.host_keys}`,
+    // A machine's own list of everybody's keys would pin beside ours, and nobody would see which.
+    "GlobalKnownHostsFile=/dev/null",
+    "-o",
+    `StrictHostKeyChecking=${strict ? "yes" : ssh.host_keys}`,
     ...identity(ssh.identity),
     "-p",
     String(place.port),
@@ -42,6 +48,9 @@ export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
     command,
   ];
 }
+
+/** ssh takes several files here, apart by spaces. */
+const oneWord = (path: string): string => (/\s/.test(path) ? `"${path}"` : path);
 
 function identity(given: string | null): string[] {
   if (given === null) return [];

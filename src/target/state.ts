@@ -4,6 +4,7 @@
  */
 import { conclude, NOT_ASKED } from "./conclude.ts";
 import { guestEvidence, type Heard } from "./evidence.ts";
+import type { ChangedKey } from "./host-key.ts";
 import { readStatus, type Said } from "./said.ts";
 
 export type StateName =
@@ -22,6 +23,8 @@ export type StateName =
   | "agent-dead"
   /** The agent answers, ssh does not: the guest's network or sshd. */
   | "ssh-silent"
+  /** Something answers ssh at the VM's address with a host key that is not the pinned one. */
+  | "key-changed"
   /** The PVE host can't be asked. */
   | "unreachable"
   | "unknown";
@@ -40,6 +43,8 @@ export interface State {
   readonly command?: string | null;
   /** The config lock that would refuse a mutating verb, for its named override. */
   readonly lock?: string | null;
+  /** Ends that show another host key than the pinned one. */
+  readonly keys?: readonly ChangedKey[];
   /** What `status` said, for the pre-flight; null when the host could not be asked. */
   readonly said?: Said | null;
   /** When the newest of its facts was heard, ms since the epoch; null: never asked. */
@@ -54,8 +59,18 @@ export interface Reading {
   /** The status verb's answer; null when the host could not be asked, for the reason in `why_not`. */
   readonly status: { readonly exit_code: number | null; readonly stdout: string } | null;
   readonly why_not: string;
+  /** ssh refused the PVE host's key. */
+  readonly key_refused?: boolean;
   /** Whether the VM's own ssh answered; null when nobody knocked. */
-  readonly knock: { readonly answered: boolean; readonly took_ms: number; readonly why: string } | null;
+  readonly knock: {
+    readonly answered: boolean;
+    readonly took_ms: number;
+    readonly why: string;
+    /** ssh refused the VM's key: an sshd is there, and nothing was sent to it. */
+    readonly key_refused?: boolean;
+  } | null;
+  /** The changed keys that stand after this reading. */
+  readonly keys?: readonly ChangedKey[];
 }
 
 /** Readings with the newest last, some minutes of them. `now` is what ages are told from. */
@@ -73,6 +88,7 @@ export function stateFrom(readings: readonly Reading[], now: number): State {
     ...told,
     because: [...told.because, ...evidence].slice(0, 8),
     lock: last.said?.lock ?? null,
+    keys: last.keys ?? [],
     said: last.said,
     heard_at: last.at,
     since: heard[first]!.at,

@@ -15,6 +15,8 @@ export interface SshPlace {
   readonly host: string;
   readonly user: string;
   readonly port: number;
+  /** Its host key from the settings, `ssh-ed25519 AAAA…`; left out: what known_hosts has. */
+  readonly host_key?: string;
 }
 
 export const streamOf = (target: Pick<Target, "id">): string => `target:${target.id}`;

@@ -43,7 +43,13 @@ async function events(session: string, last: string) {
 }
 const call = (name: string, input: unknown): ApiReply => ({ calls: [{ name: `mcp__breakglass__${name}`, input }] });
 
-test("the agent reads the VM over ssh, is refused a mutating verb, and answers; all of it is in the transcript", async () => {
+const answerNext = async (session: string, decision: "allow" | "deny") => {
+  const card = (await events(session, "approval")).find((e) => e.kind === "approval")!;
+  expect((await post(`/api/approval/${card.approval_id}`, { decision })).status).toBe(200);
+  return card.approval_id as string;
+};
+
+test("the agent reads the VM over ssh, is denied a mutating verb, and answers; all of it is in the transcript", async () => {
   writeFileSync(join(place.dir, "evidence"), "root is 100 % full\n");
   reply = (_, n) =>
     n === 1
@@ -55,6 +61,7 @@ test("the agent reads the VM over ssh, is refused a mutating verb, and answers; 
   expect(
     (await post(`/api/session/${session}/prompt`, { prompt: "--settings=/etc/passwd what is wrong?" })).status,
   ).toBe(200);
+  await answerNext(session, "deny");
   const seen = await events(session, "turn_end");
   expect(seen.map((e) => e.kind).filter((k) => k !== "result")).toEqual([
     "user",
@@ -62,6 +69,8 @@ test("the agent reads the VM over ssh, is refused a mutating verb, and answers; 
     "tool",
     "tool_result",
     "tool",
+    "approval",
+    "approval",
     "tool_result",
     "text",
     "turn_end",
@@ -71,10 +80,69 @@ test("the agent reads the VM over ssh, is refused a mutating verb, and answers; 
   expect(ran!.output).toContain("root is 100 % full");
   expect(ran!.output).toContain(place.vm.user);
   expect(refused).toMatchObject({ name: "power", is_error: true });
+  expect(refused!.output).toContain("said no to “power cycle”");
+  // The model hears it in the same words, and not as something that a machine printed.
+  expect(textOf(api.asked.at(-1)!.messages.at(-1)!.content)).toStartWith("The operator (");
   expect(place.host.ledger().some((line) => line.startsWith("stop"))).toBe(false);
   // No secret of ours went with the CLI, and the prompt was no option.
   expect(JSON.stringify(api.asked)).not.toContain(TOKEN);
   expect(textOf(api.asked[0]!.messages[0]!.content)).toContain("--settings=/etc/passwd");
+});
+
+test("allowed, a cycle that the agent asked for runs once on the real host, under both names", async () => {
+  api.asked.length = 0;
+  reply = (_, n) => (n === 1 ? call("power", { verb: "cycle", reason: "it is wedged" }) : { text: "It is back." });
+  const stops = () => place.host.ledger().filter((line) => line.startsWith("stop")).length;
+  const before = stops();
+  const session = await newSession();
+  await post(`/api/session/${session}/prompt`, { prompt: "mend it" });
+  const id = await answerNext(session, "allow");
+  const seen = await events(session, "turn_end");
+  expect(seen.find((e) => e.kind === "tool_result")).toMatchObject({ name: "power", is_error: false });
+  expect(stops()).toBe(before + 1);
+  const action = (await (await fetch(`${server.url}/api/pve/actions/${id}`, { headers })).json()) as { by: string };
+  expect(action.by).toMatch(/^agent:[0-9a-f]{8} allowed by /);
+});
+
+test("a command is shown while it runs, stopped by itself while the turn goes on, and a long output is kept whole", async () => {
+  const answers: string[] = [];
+  reply = (request, n) => {
+    if (n > 1) answers.push(JSON.stringify(request.messages.at(-1)));
+    return n === 1
+      ? call("vm_run", { command: "echo looking; sleep 7778", reason: "to wait", timeout_s: 600 })
+      : n === 2
+        ? call("vm_run", { command: "seq 1 40000", reason: "to see a lot" })
+        : { text: "Going on without it." };
+  };
+  api.asked.length = 0;
+  const session = await newSession();
+  await post(`/api/session/${session}/prompt`, { prompt: "wait a little" });
+  await events(session, "tool");
+  while (processesWith("sleep 7778").length === 0) await Bun.sleep(20);
+  // A page that is opened only now.
+  const page = readSse(await fetch(`${server.url}/api/session/${session}/stream`, { headers }));
+  await page.until((f) => f.some((x) => x.data?.includes("Stop this command") && x.data.includes("looking")));
+  const shown = page.frames.findLast((f) => f.data?.includes("Stop this command"))!.data!;
+  const stop = /action="(\/api\/session\/[^"]+\/stop)"/.exec(shown)![1]!;
+  expect(await (await post(stop)).json()).toEqual({ stopped: true });
+  await page.until((f) => f.some((x) => x.data?.includes("/outputs/")));
+  const link = /href="(\/sessions\/[^"]+\/outputs\/[^"]+)">All of it, ([^<]+)</.exec(
+    page.frames.findLast((f) => f.data?.includes("/outputs/"))!.data!,
+  )!;
+  await page.cancel();
+  const seen = await events(session, "turn_end");
+  expect(seen.findLast((e) => e.kind === "text")!.text).toBe("Going on without it.");
+  expect(seen.find((e) => e.kind === "tool_result")!.output).toMatch(
+    /stopped this command; ended there too: no process of the group \d+ is left/,
+  );
+  expect(answers[0]).toContain("stopped this command");
+  expect(processesWith("sleep 7778")).toEqual([]);
+  const whole = await fetch(`${server.url}${link[1]}`, { headers });
+  expect(whole.headers.get("content-type")).toStartWith("text/plain");
+  expect(await whole.text()).toBe(`${Array.from({ length: 40_000 }, (_, i) => i + 1).join("\n")}\n`);
+  expect(link[2]).toBe("229 kB");
+  expect(await (await post(stop)).json()).toEqual({ stopped: false });
+  expect((await fetch(`${server.url}/sessions/${session}/outputs/..%2Fbreakglass.db`, { headers })).status).toBe(404);
 });
 
 test("killed with -9 in the middle of a turn: marked once, nothing left running, and the conversation goes on with its memory", async () => {

@@ -90,6 +90,11 @@ test("a call goes to the console with its turn, its id and a default limit, and 
   expect(answer.body.result?.isError).toBe(false);
 });
 
+test("what the console says itself is no machine's output, and not framed as such", async () => {
+  next = async () => ({ text: "The operator said no.", is_error: true, own_words: true });
+  expect(text(await call("power", { verb: "cycle", reason: "r" }))).toBe("The operator said no.");
+});
+
 test("two answers never have the same frame", async () => {
   next = async () => ({ text: "x", is_error: false });
   const [one, two] = await Promise.all([call("check", { name: "disk" }), call("check", { name: "disk" })]);

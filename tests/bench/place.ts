@@ -19,7 +19,7 @@ export interface Place {
 }
 
 /** The lab, as a newcomer gets it. `before` may write into its data directory. */
-export async function openLabPlace(before: (dir: string) => Promise<void> = async () => {}): Promise<Place> {
+export async function openLabPlace(before: (dir: string) => Promise<unknown> = async () => {}): Promise<Place> {
   const dir = tempDir("bench");
   await before(join(dir, "lab"));
   return placeOn(dir, {}, {});
@@ -27,7 +27,7 @@ export async function openLabPlace(before: (dir: string) => Promise<void> = asyn
 
 /** A real target whose two hosts refuse every connection: the console by itself, without a simulated machine beside it. */
 export async function openBarePlace(
-  before: (dir: string) => Promise<void> = async () => {},
+  before: (dir: string) => Promise<unknown> = async () => {},
   env: Record<string, string> = {},
 ): Promise<Place> {
   const dir = tempDir("bench");

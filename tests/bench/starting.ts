@@ -34,6 +34,8 @@ export async function startOnce(settings: Record<string, string>): Promise<Start
   } finally {
     child.kill();
     await child.exited;
+    // What the lab had just begun at its far end may still write there.
+    await Bun.sleep(200);
     cleanUp(dir);
   }
 }

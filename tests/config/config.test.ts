@@ -395,7 +395,31 @@ pve_host = "pve2.lan"
     ]);
   });
 
+  const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+  const OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPK8vzJ3MkIrCAmRaRE1xzb3dmRWlhxSSCwyQ3uwgUxT";
+  const ONE_HOST = TWO.replace("pve2.lan", "192.0.2.1");
+
+  test("takes the host keys of both ends; one given for a PVE host holds for every target on it", () => {
+    const { targets } = readConfig(file(`${ONE_HOST}pve_host_key = "${KEY} root@pve"\nvm_host_key = "${OTHER}"\n`));
+    expect(targets.map((t) => [t.vm.host_key, t.pve.host_key])).toEqual([
+      [undefined, KEY],
+      [OTHER, KEY],
+    ]);
+  });
+
   test.each<[string, string, RegExp]>([
+    ["a host key that is a fingerprint", `${TWO}vm_host_key = "SHA256:abc"`, /vm_host_key: give the public host key/],
+    [
+      "a host key of another type than it says",
+      `${TWO}vm_host_key = "${KEY.replace("ed25519", "rsa")}"`,
+      /vm_host_key/,
+    ],
+    ["a private key", `${TWO}pve_host_key = "-----BEGIN OPENSSH PRIVATE KEY-----"`, /pve_host_key/],
+    [
+      "two host keys for one PVE host",
+      `${ONE_HOST.replace('pve_host = "192.0.2.1"', `pve_host = "192.0.2.1"\npve_host_key = "${OTHER}"`)}pve_host_key = "${KEY}"`,
+      /192\.0\.2\.1 has two different host keys/,
+    ],
     ["no TOML", "[[target", /not valid TOML/],
     ["nothing in it", "", /no target in it/],
     ["a single table", '[target]\nid = "a"', /no target in it/],

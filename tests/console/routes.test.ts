@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { CHECKS } from "../../src/checks/check.ts";
 import { openTestConsole, type TestConsole } from "../support/console.ts";
 import { caughtUp, readSse } from "../support/sse.ts";
 
@@ -56,6 +57,26 @@ test("prompts: 404, 422, 400, 413, 409, each with a sentence", async () => {
   expect(await json(await console_.post(`/api/session/${id}/cancel`))).toEqual({ cancelled: true });
   expect(await json(await console_.post(`/api/session/${id}/cancel`))).toEqual({ cancelled: false });
 }, 20_000);
+
+test("every preset of the page is asked by its name, and its own words are what the agent and the transcript get", async () => {
+  const page = await (await console_.ask("/", { headers: HTML })).text();
+  const names = [...page.matchAll(/name="preset" value="([a-z]+)"/g)].map(([, name]) => name!);
+  expect(names.toSorted()).toEqual(["disk", "memory", "qemu", "services", "triage"]);
+  const id = await newSession();
+  const stream = readSse(await console_.ask(`/api/session/${id}/stream?format=json`));
+  expect((await console_.post(`/api/session/${id}/prompt`, { preset: "disk" })).status).toBe(200);
+  const frames = await stream.until((f) => f.some((x) => x.data?.includes('"turn_end"')));
+  const user = frames.map((f) => f.data ?? "").find((data) => data.includes('"user"'));
+  expect(JSON.parse(user!).text).toBe(CHECKS.disk.prompt);
+  await stream.cancel();
+  for (const preset of ["everything", "", 7]) {
+    const refused = await console_.post(`/api/session/${id}/prompt`, { preset });
+    expect([refused.status, (await json(refused)).detail]).toEqual([
+      422,
+      expect.stringContaining("a preset is one of"),
+    ]);
+  }
+}, 30_000);
 
 test("a prompt is answered by the scripted responder through real checks, and the stream shows it all, once", async () => {
   const id = await newSession();

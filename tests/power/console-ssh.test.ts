@@ -81,13 +81,15 @@ test("the console is gone in the middle of a cycle: the run ends at the host, th
   const data = tempDir("restart");
   const starts = () => host.ledger().filter((line) => line.startsWith("start 102")).length;
   const before = starts();
+  const stopsBefore = host.ledger().filter((line) => line.startsWith("stop 102")).length;
   const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", prefer: "respond-async" };
   const first = await startServer(data, place.settings());
   open.push({ close: async () => cleanUp(data) });
   const body = JSON.stringify({ request_id: "cut-cycle-1" });
   const begun = await fetch(`${first.url}/api/pve/cycle`, { method: "POST", headers, body });
   expect(begun.status).toBe(202);
-  while (!host.ledger().some((line) => line.startsWith("stop 102"))) await Bun.sleep(10);
+  const stops = () => host.ledger().filter((line) => line.startsWith("stop 102")).length;
+  while (stops() === stopsBefore) await Bun.sleep(10);
   await first.stop("SIGKILL");
   const second = await startServer(data, place.settings());
   open.push({ close: async () => void (await second.stop()) });

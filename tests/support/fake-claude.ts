@@ -54,7 +54,7 @@ const lines = (async function* () {
 const promptLine = await lines.next();
 const prompt: string = promptLine.done ? "" : JSON.parse(promptLine.value).message.content;
 // A reader of stdin keeps the process alive; only one manner waits for more.
-if (manner !== "answers") await lines.return(undefined);
+if (manner !== "answers" && manner !== "calls") await lines.return(undefined);
 
 switch (manner) {
   case "answers":
@@ -63,6 +63,43 @@ switch (manner) {
     result("ok");
     for await (const _ of lines);
     break;
+  case "calls": {
+    // A model that does what its prompt says: each `CALL <tool> <JSON>` in it is a call through MCP, and its answer is told.
+    void (async () => {
+      for await (const line of lines) if (line.includes('"interrupt"')) process.exit(0);
+    })();
+    init();
+    const server = JSON.parse(await Bun.file(option("mcp-config")).text()).mcpServers.breakglass;
+    for (const [, name, input] of prompt.matchAll(/^CALL (\w+) (\{.*\})$/gm)) {
+      const id = `toolu_${crypto.randomUUID().slice(0, 8)}`;
+      const args = JSON.parse(input!);
+      const block = { type: "tool_use", id, name: `mcp__breakglass__${name}`, input: args };
+      say({ type: "assistant", message: { model: "fake-model", content: [block] }, parent_tool_use_id: null });
+      const answer = await fetch(server.url, {
+        method: "POST",
+        headers: {
+          ...server.headers,
+          "content-type": "application/json",
+          accept: "application/json, text/event-stream",
+        },
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method: "tools/call",
+          params: { name, arguments: args, _meta: { "claudecode/toolUseId": id } },
+        }),
+      }).then((response) => response.text());
+      const { result: returned } = JSON.parse(/^data: (.*)$/m.exec(answer)?.[1] ?? answer);
+      const content = [
+        { type: "tool_result", tool_use_id: id, content: returned.content, is_error: returned.isError === true },
+      ];
+      say({ type: "user", message: { role: "user", content }, parent_tool_use_id: null });
+    }
+    said("That was all.");
+    result("ok");
+    process.exit(0);
+    break;
+  }
   case "reports": {
     // What a child can see of how it was started.
     init();

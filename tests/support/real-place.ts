@@ -1,7 +1,7 @@
 /** A real place for a console: a PVE host behind sshd with the real script, and a VM behind another sshd with a shell. One key. */
 import { appendFileSync, chmodSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type PveHost, startPveHost } from "./pve-host.ts";
+import { type PveHost, type PveWishes, startPveHost } from "./pve-host.ts";
 import { tempDir } from "./server.ts";
 import { type Sshd, startSshd } from "./sshd.ts";
 
@@ -22,9 +22,9 @@ export interface RealPlace {
   end(): Promise<void>;
 }
 
-export async function startRealPlace(): Promise<RealPlace> {
+export async function startRealPlace(wishes: PveWishes = {}): Promise<RealPlace> {
   const dir = tempDir("real");
-  const [host, vm] = await Promise.all([startPveHost(), startSshd({ dir: join(dir, "vm") })]);
+  const [host, vm] = await Promise.all([startPveHost(wishes), startSshd({ dir: join(dir, "vm") })]);
   // One key for both ends, as a console has it.
   appendFileSync(join(dir, "vm", "authorized_keys"), readFileSync(`${host.sshd.identity}.pub`, "utf8"));
   return {

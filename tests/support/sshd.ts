@@ -30,9 +30,12 @@ export interface SshdWishes {
   readonly options?: string;
   /** Set for the sessions by sshd itself (SetEnv); nothing is accepted from the client. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where another one listened before: a machine that was rebuilt. Left out, any free one. */
+  readonly port?: number;
+  readonly keyType?: "ed25519" | "ecdsa";
 }
 
-export async function startSshd({ dir, forced, options, env = {} }: SshdWishes): Promise<Sshd> {
+export async function startSshd({ dir, forced, options, env = {}, port: wanted, keyType }: SshdWishes): Promise<Sshd> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   // As root sshd insists on this empty folder for its unprivileged child.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
@@ -40,7 +43,7 @@ export async function startSshd({ dir, forced, options, env = {} }: SshdWishes):
   for (const name of ["host_key", "client_key"]) {
     if (existsSync(join(dir, name))) continue;
     const made = await runChild({
-      argv: ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", join(dir, name)],
+      argv: ["ssh-keygen", "-q", "-t", keyType ?? "ed25519", "-N", "", "-C", name, "-f", join(dir, name)],
       env: { PATH: path },
     });
     if (made.ending.is !== "exited" || made.ending.code !== 0) throw new Error(`ssh-keygen: ${made.stderr}`);
@@ -61,7 +64,7 @@ export async function startSshd({ dir, forced, options, env = {} }: SshdWishes):
   });
 
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
+    const port = wanted ?? (await freePort());
     writeFileSync(
       join(dir, "sshd_config"),
       [

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChild } from "../../src/child.ts";
 import { KeyTrouble, nameForUid, openKeychain } from "../../src/target/keychain.ts";
+import { until } from "../support/pve-host.ts";
 
 const PATH = process.env.PATH ?? "/usr/bin:/bin";
 const folders: string[] = [];
@@ -48,6 +49,26 @@ test("a key that its group may read goes into an agent of ours; no copy of it st
   expect(existsSync(memory)).toBe(false);
   const gone = await runChild({ argv: ["ssh-add", "-l"], env: { ...keys.env } });
   expect(gone.ending).not.toEqual({ is: "exited", code: 0 });
+});
+
+test("the agent and its folder are gone, too, after a console that was killed", async () => {
+  const path = await makeKey(folder());
+  const module = join(import.meta.dir, "../../src/target/keychain.ts");
+  const code = `const { openKeychain } = await import(${JSON.stringify(module)});
+    const keys = await openKeychain(${JSON.stringify(path)}, process.env.PATH, "/");
+    // A child that goes on, as a run's ssh does, must not keep it alive.
+    const run = Bun.spawn(["sleep", "20"], { detached: true, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    console.log(keys.env.SSH_AUTH_SOCK, run.pid);
+    setInterval(() => keys, 1000);`;
+  const console_ = Bun.spawn([process.execPath, "-e", code], { env: { PATH }, stdout: "pipe", stderr: "inherit" });
+  const { value } = await console_.stdout.getReader().read();
+  const [socket = "", run] = new TextDecoder().decode(value).trim().split(" ");
+  const listed = () => runChild({ argv: ["ssh-add", "-l"], env: { PATH, SSH_AUTH_SOCK: socket } });
+  expect((await listed()).stdout).toContain("ED25519"); // else this proves nothing
+  console_.kill("SIGKILL");
+  await until("the agent is gone", async () => !(await listed()).stdout.includes("ED25519"));
+  await until("its folder is gone", () => !existsSync(join(socket, "..")));
+  process.kill(Number(run), "SIGKILL");
 });
 
 test("no key, or a file that is none, is a sentence that names the setting", async () => {

@@ -202,8 +202,29 @@ test("C9: the PVE host can't be asked", () => {
   });
   expect(no("ssh: connect: No route to host").advice).toContain("cold case");
   expect(no("timed out", ssh).says).toBe("The PVE host can't be asked, but the VM answers ssh.");
-  expect(no("Host key verification failed.").advice).toContain("server's own terminal");
+  const strange = state(reading(null, ssh, { why_not: "it shows a host key …", key_refused: true }));
+  expect(strange).toMatchObject({ is: "unreachable", leads: null });
+  expect(strange.advice).toContain("server's own terminal");
   expect(no("root@10.0.10.2: Permission denied (publickey).").advice).toContain("after NAT");
+});
+
+test("a VM with another host key is no case for power: something there answers ssh", () => {
+  const refused = {
+    answered: false,
+    key_refused: true,
+    took_ms: 90,
+    why: "it shows a host key that is not the pinned one",
+  };
+  const still = { moved: "no" };
+  for (const probes of [still, { ...still, agent: "silent" }, { ...still, agent: "none" }]) {
+    const told = state(reading(said({}, probes), refused));
+    expect(told).toMatchObject({ is: "key-changed", leads: null });
+    expect(told.advice).toContain("rebuilt");
+  }
+  // What QEMU itself says comes first, and a key at the address of a stopped VM is somebody else's.
+  expect(state(reading(said({}, { qmp: "silent" }), refused)).is).toBe("qmp-silent");
+  const off = state(reading(said({ status: "stopped", qmpstatus: "stopped" }), refused));
+  expect(off.because).toContain("yet something answers ssh at the VM's address");
 });
 
 test("C10: ssh hangs while the agent answers: no case for power, and the command to look further", () => {

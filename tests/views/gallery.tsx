@@ -2,12 +2,15 @@
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import { VERBS } from "../../src/power/verb.ts";
+import type { ChangedKey, PinnedEnd } from "../../src/target/host-key.ts";
 import { ActionItem, ActionPage, ActionsPage } from "../../views/action.tsx";
+import { ApprovalItem } from "../../views/approval.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import { PartialWords } from "../../views/composer.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
 import { EntryPage } from "../../views/entry.tsx";
 import { Faults } from "../../views/faults.tsx";
+import { HostKeyPage } from "../../views/host-key.tsx";
 import { EntryItem } from "../../views/message.tsx";
 import { Page } from "../../views/page.tsx";
 import { RefusalFragment, RefusalPage } from "../../views/refusal.tsx";
@@ -18,6 +21,7 @@ import { StatusPage } from "../../views/status.tsx";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
 import {
   actions,
+  approvals,
   assets,
   check,
   entry,
@@ -75,15 +79,47 @@ const noticed = (html: string, notice: Child) =>
   html.replace('aria-live="polite"></div>', `aria-live="polite">${notice}</div>`);
 
 const lab = { ...target, lab: true };
+const SEVERAL = [target, { ...target, id: "db", name: "the database", vmid: 205 }];
+const ends = (changed: ChangedKey): readonly PinnedEnd[] => [
+  { end: "vm", host: changed.host, pinned: [changed.old!], pinned_by: "contact", changed },
+  { end: "pve", host: "10.0.10.2", pinned: [changed.old!], pinned_by: "contact", changed: null },
+];
 const live = (more: Parameters<typeof page>[0] = {}) => lamp(console(more), "live", "live");
 
 export const gallery = (): readonly Shown[] => [
   ...Object.values(states).map((state) => ({ name: `console, ${state.is}`, html: live({ state }), ...PHONE })),
+  {
+    name: "console, several targets",
+    html: live({ targets: SEVERAL }).replace('<details class="whose">', '<details class="whose" open="">'),
+    ...PHONE,
+  },
+  {
+    name: "host keys, the VM's changed",
+    html: document(
+      <HostKeyPage target={target} ends={ends(states["key-changed"].keys![0]!)} requestId="x1234567" now={NOW} />,
+    ),
+    ...PHONE,
+  },
   { name: "console, an action at work", html: live({ action: actions.running }), ...PHONE },
   {
     name: "console, a turn at work",
     html: live({ turn: { running: true, startedAt: NOW - 34_000, by: "edge:operator" } }),
     ...PHONE,
+  },
+  {
+    name: "console, the agent asks",
+    html: live({
+      turn: { running: true, startedAt: NOW - 34_000, by: "edge:operator" },
+      approvals: [approvals.open],
+      items: [...items(), <ApprovalItem approval={approvals.open} now={NOW} />],
+    }),
+    ...PHONE,
+  },
+  {
+    name: "approvals",
+    html: part(Object.values(approvals).map((approval) => <ApprovalItem approval={approval} now={NOW} />)),
+    width: 780,
+    height: 1250,
   },
   { name: "console, asked before power", html: asking(live()), ...PHONE },
   { name: "console, no link", html: lamp(console({}), "dead", "no link"), ...PHONE },
@@ -193,7 +229,11 @@ export const gallery = (): readonly Shown[] => [
   { name: "an action", html: document(<ActionPage action={actions.done} now={NOW} />), ...PHONE },
   { name: "all actions", html: document(<ActionsPage actions={Object.values(actions)} now={NOW} />), ...PHONE },
   { name: "an entry, whole", html: document(<EntryPage entry={talk[5]!} sessionId={SESSION} now={NOW} />), ...PHONE },
-  { name: "sessions", html: document(<SessionsPage sessions={sessions} now={NOW} requestId="x1234567" />), ...PHONE },
+  {
+    name: "sessions",
+    html: document(<SessionsPage targets={[target]} sessions={sessions} now={NOW} requestId="x1234567" />),
+    ...PHONE,
+  },
   {
     name: "sign in",
     html: document(

@@ -2,12 +2,13 @@ import { expect, test } from "bun:test";
 import { VERBS } from "../../src/power/verb.ts";
 import type { SessionEntry } from "../../src/sessions/event.ts";
 import { ActionItem, ActionPage } from "../../views/action.tsx";
+import { ApprovalItem, Asking } from "../../views/approval.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
 import { EntryItem } from "../../views/message.tsx";
 import { statusText } from "../../views/text.ts";
 import { agoWords, clockWords, durationWords } from "../../views/time.tsx";
-import { actions, check, entry, NOW, states, talk, target } from "./samples.tsx";
+import { actions, approvals, check, entry, NOW, states, talk, target } from "./samples.tsx";
 
 const item = (e: SessionEntry) => `${<EntryItem entry={e} now={NOW} />}`;
 
@@ -53,6 +54,35 @@ test("an action says how it stands in words, and unknown says why", () => {
   for (const action of Object.values(actions)) expect(card(action)).toStartWith(`<li id="a-${action.id}"`);
 });
 
+test("an approval says to the letter what would run; only an open one can be answered, only a lapsed one asked again", () => {
+  const card = (a: (typeof approvals)["open"], requestId?: string) =>
+    `${<ApprovalItem approval={a} now={NOW} requestId={requestId} />}`;
+  const buttons = (html: string) => [...html.matchAll(/<button[^>]*>([^<]+)</g)].map((m) => m[1]);
+  for (const approval of Object.values(approvals)) {
+    const html = card(approval);
+    expect(html).toStartWith(`<li id="p-${approval.approval_id}"`);
+    expect(buttons(html)).toEqual(
+      approval.state === "open" ? ["Allow", "Deny"] : approval.state === "lapsed" ? ["Ask again"] : [],
+    );
+  }
+  expect(card(approvals.open)).toContain("power cycle</b> on devvm (VM 102)");
+  expect(card(approvals.open)).toContain(">09:20</time> left");
+  expect(card(approvals.command)).toContain("sudo rm -rf ⟨U+202E⟩/srv/␛[8mx");
+  expect(card(approvals.command)).toContain("can destroy");
+  expect(card(approvals.denied)).toContain("by edge:operator,");
+  expect(card(approvals.lapsed)).toContain("nobody answered within 10 min");
+  // The stream's cards go to everybody; two taps on Ask again are one prompt all the same.
+  expect(card(approvals.open)).not.toContain("request_id");
+  expect(card(approvals.open, "x1234567")).toContain('name="request_id" value="x1234567"');
+  expect(card(approvals.lapsed)).toContain(`value="again-${approvals.lapsed.approval_id}"`);
+});
+
+test("the line over the composer is there and empty until the agent asks", () => {
+  expect(`${<Asking approvals={[]} seq={7} />}`).toBe('<p id="asking" data-seq="7"></p>');
+  const two = `${<Asking approvals={[approvals.open, approvals.command]} seq={7} />}`;
+  expect(two).toContain(`<a href="#p-${approvals.open.approval_id}">The agent asks: power cycle (and 1 more)</a>`);
+});
+
 test("a page of a running action asks again by itself; one that ended does not", () => {
   expect(`${<ActionPage action={actions.running} now={NOW} />}`).toContain('http-equiv="refresh"');
   expect(`${<ActionPage action={actions.done} now={NOW} />}`).not.toContain('http-equiv="refresh"');
@@ -71,7 +101,9 @@ test("the confirmation page names the target, what will happen, and who holds it
   const html = `${<ConfirmPage target={target} verb={VERBS.cycle} action={actions.running} preflight={["Two are logged in."]} state={states.frozen} now={NOW} requestId="x1234567" lock="backup" />}`;
   expect(html).toContain("Cycle devvm (VM 102)?");
   expect(html).toContain('method="post" action="/api/pve/cycle"');
-  expect(html).toContain('name="override" value="backup"');
+  // Typed, never filled in: a lock is overridden by somebody who has read its name.
+  expect(html).toMatch(/<input name="override" required/);
+  expect(html).toContain("type its name, backup");
   expect(html).toContain("cycle is running on devvm");
 });
 

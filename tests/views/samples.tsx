@@ -1,4 +1,5 @@
 /** One incident as values: what the gallery draws and the view tests count on. Nothing here is asked of a real machine. */
+import type { Approval } from "../../src/agent/approval-event.ts";
 import type { CheckEntry } from "../../src/checks/event.ts";
 import type { Action } from "../../src/power/action.ts";
 import type { SessionBody, SessionEntry } from "../../src/sessions/event.ts";
@@ -108,6 +109,26 @@ export const states: Readonly<Record<StateName, State>> = {
     advice: "Network or sshd, and no case for power. On the PVE host: qm guest exec 102 -- systemctl status ssh",
     leads: null,
     command: "qm guest exec 102 -- systemctl status ssh",
+    heard_at: NOW - 9_000,
+    since: NOW - 100_000,
+  },
+  "key-changed": {
+    is: "key-changed",
+    says: "The VM shows another host key. Nothing is sent to it.",
+    because: ["the disk moves", "ssh: it shows a host key that is not the pinned one", "guest agent answered"],
+    advice: "A rebuilt VM does this, and somebody in the middle, too.",
+    leads: null,
+    keys: [
+      {
+        target: "devvm",
+        end: "vm",
+        host: "10.0.10.10",
+        old: { type: "ssh-ed25519", fingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrrJrNBJOFVmPZaoTPLuFPmQ" },
+        offered: { type: "ssh-ed25519", fingerprint: "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU" },
+        pinned_by: "contact",
+        since: NOW - 100_000,
+      },
+    ],
     heard_at: NOW - 9_000,
     since: NOW - 100_000,
   },
@@ -279,6 +300,45 @@ export const check = {
       ],
     },
   } satisfies CheckEntry as CheckEntry,
+};
+
+const approval = (more: Partial<Approval> = {}): Approval => ({
+  approval_id: "0b5f6a52-7c1e-4e0f-9a55-3f0f7a1f6c11",
+  session: SESSION,
+  turn: "turn-1",
+  tool: "power",
+  input: { verb: "cycle", reason: "its disk has not moved for four minutes" },
+  reason: "its disk has not moved for four minutes, and ssh gives no banner",
+  target: "devvm (VM 102)",
+  class: "destructive",
+  preflight: [
+    "Frozen. QEMU answers, its disk does not.",
+    "Staged: scsihw virtio-scsi-single will apply (heard 12 s ago).",
+    "Evidence was last saved 4 min ago.",
+    "Stops it hard, then starts a new QEMU process. Staged config applies. Evidence is saved first.",
+  ],
+  state: "open",
+  by: null,
+  why: "",
+  asked_at: NOW - 40_000,
+  ends_at: NOW + 560_000,
+  settled_at: null,
+  ...more,
+});
+
+export const approvals = {
+  open: approval(),
+  command: approval({
+    approval_id: "1c5f6a52-7c1e-4e0f-9a55-3f0f7a1f6c12",
+    tool: "vm_run",
+    input: { command: "sudo journalctl --vacuum-size=500M\nsudo rm -rf \u202e/srv/\x1b[8mx", timeout_s: 60 },
+    reason: "make room on /",
+    target: "devvm (VM 102), as breakglass",
+    preflight: ["It is ended after 60 s if it runs that long."],
+  }),
+  allowed: approval({ state: "allowed", by: "edge:operator", settled_at: NOW - 12_000 }),
+  denied: approval({ state: "denied", by: "edge:operator", settled_at: NOW - 12_000 }),
+  lapsed: approval({ state: "lapsed", why: "nobody answered within 10 min", settled_at: NOW - 12_000 }),
 };
 
 export const odd = {

@@ -1,0 +1,38 @@
+/** One address: the operator's yes or no to what the agent asks. It answers once; the card comes back on every stream. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { ApprovalItem, approvalText } from "../../views/approval.tsx";
+import type { Env } from "../access/operator.ts";
+import { answer } from "../console/answer.tsx";
+import { readBody } from "../console/body.ts";
+import { refuse } from "../refusal.ts";
+import { approvalRead } from "../sessions/reader.ts";
+import type { Approvals } from "./approval.ts";
+
+export interface ApprovalParts {
+  readonly approvals: Approvals;
+}
+
+/** `request_id` proves our own page where a text browser sends no header that does; the approval's own id makes it once. */
+const Answer = z.object({
+  decision: z.enum(["allow", "deny"], { error: "allow or deny" }),
+  request_id: z.string().optional(),
+});
+
+export function approvalRoutes({ approvals }: ApprovalParts) {
+  const app = new Hono<Env>();
+  app.post("/api/approval/:id", async (c) => {
+    const id = c.req.param("id");
+    const asked = approvals.find(id) ?? refuse(404, "approval not found; reload the page to see what is asked");
+    const { decision } = await readBody(c, Answer, 'send {"decision": "allow"} or {"decision": "deny"}');
+    const by = c.get("operator").name;
+    const approval = await approvals.answer(id, decision === "allow" ? "allowed" : "denied", by);
+    return answer(c, {
+      json: approvalRead(approval),
+      page: { seeOther: `/sessions/${asked.session}` },
+      fragment: () => <ApprovalItem approval={approval} now={Date.now()} />,
+      text: () => approvalText(approval),
+    });
+  });
+  return app;
+}
