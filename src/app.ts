@@ -3,6 +3,7 @@
  * status and a form. An edge-style Hono app, Request → Response; it knows no runtime.
  */
 import { Hono } from "hono";
+import { RefusalFragment, RefusalPage } from "../views/refusal.tsx";
 import type { Access } from "./access/access.ts";
 import type { Env } from "./access/operator.ts";
 import { type ApprovalParts, approvalRoutes } from "./agent/routes.tsx";
@@ -38,6 +39,10 @@ export function createApp(parts: AppParts): Hono<Env> {
   const app = new Hono<Env>();
   app.use("*", headers(parts.assets.styleHash));
   app.use("*", squeeze);
+  app.use("*", async (c, next) => {
+    c.set("lab", parts.lab !== null);
+    await next();
+  });
   app.use("*", parts.access.guard);
   app.get("/health", (c) =>
     c.body(JSON.stringify({ status: "ok", service: "claude-breakglass" }), 200, { "Content-Type": "application/json" }),
@@ -70,10 +75,13 @@ export function createApp(parts: AppParts): Hono<Env> {
       return answerRefusal(c, new Refusal(503, `${error.message}; verbs still work, prompts and checks do not`));
     const id = parts.newId().slice(0, 8);
     console.error(`bug ${id}:`, error);
+    const sentence = `a fault of the console itself (${id}); its log has the cause`;
     return answer(c, {
       status: 500,
-      json: { detail: `a fault of the console itself (${id}); its log has the cause` },
-      text: () => `A fault of the console itself (${id}); its log has the cause.\n`,
+      json: { detail: sentence },
+      text: () => `${sentence}\n`,
+      fragment: () => RefusalFragment({ sentence }),
+      page: () => RefusalPage({ status: 500, sentence }),
     });
   });
   return app;

@@ -280,7 +280,8 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       await toolsServed.stop();
       await log.close();
       await keys?.close();
-      await lab?.close({ endVm: true });
+      // A run at work goes on at its host, and in the lab the host is here.
+      await lab?.close({ endVm: targets.every((target) => power.holder(target) === null) });
     },
   };
 }

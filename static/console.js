@@ -110,6 +110,7 @@
 
   // --- Asking before power --------------------------------------------------------------------------------------
   const dialog = $("confirm");
+  let opened = 0;
   // biome-ignore lint/performance/useDomNodeTextContent: innerText leaves out what is not shown, and textContent does not
   const text = (selector) => document.querySelector(selector)?.innerText.replace(/\s+/g, " ").trim() || "";
   const fill = () => {
@@ -148,8 +149,10 @@
       issueRequest();
     };
     dialog.showModal();
+    opened = Date.now();
   });
-  on(dialog, "click", (e) => e.target === dialog && dialog.close(""));
+  // The second tap of a double tap lands on the backdrop: it must not take the question away again.
+  on(dialog, "click", (e) => e.target === dialog && Date.now() - opened > 600 && dialog.close(""));
 
   // --- What comes in --------------------------------------------------------------------------------------------
   on(document, "htmx:after:request", (e) => {

@@ -35,6 +35,13 @@ const GuestLine = ({ action }: { action: Action }) =>
 
 const STARTS_A_GUEST: ReadonlySet<string> = new Set(["start", "reset", "cycle"]);
 
+/** The guest's own word is still to come: the console knocks for three minutes. */
+const awaitsGuest = (action: Action, now: number): boolean =>
+  action.outcome === "done" &&
+  action.guest === "" &&
+  STARTS_A_GUEST.has(action.verb) &&
+  now - Date.parse(action.ended_at ?? action.started_at) < 200_000;
+
 /** The outcome in words; `unknown` says why and that it is being asked for. */
 function Verdict({ action, now }: { action: Action; now: number }) {
   const why = action.why && `: ${plain(action.why)}`;
@@ -117,7 +124,7 @@ export const ActionPage = ({ action, now, lab }: { action: Action; now: number; 
     title={`${action.verb} · ${action.target}`}
     lab={lab}
     target={action.target}
-    refresh_s={action.state === "running" ? 5 : undefined}
+    refresh_s={action.state === "running" || awaitsGuest(action, now) ? 5 : undefined}
   >
     <h1>
       {action.verb} on {action.target}

@@ -52,7 +52,8 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
             heard <Ago at={state.heard_at} now={now} />
           </span>
         )}
-        <b class="old"> · old: ask again with status</b>
+        {/* In the stylesheet, so that the script can say it, too; a text browser is told here. */}
+        {stale && <b class="old"> · old: ask again with status</b>}
         {state.because.map((fact) => ` · ${plain(fact)}`)}
         {state.since !== null && state.heard_at !== null && state.since < state.heard_at && (
           <span class="since">

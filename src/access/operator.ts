@@ -11,7 +11,9 @@ export interface Operator {
 }
 
 /** What Hono apps behind the guard may read: `c.get("operator")`. Not set on the few addresses that need no sign-in. */
-export type Env = { Variables: { operator: Operator } };
+export type Env = {
+  Variables: { operator: Operator /** The lab says so on every page, refusals too. */; lab?: boolean };
+};
 
 export const LAB_OPERATOR = "lab";
 export const EDGE_PREFIX = "edge:";

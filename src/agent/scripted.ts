@@ -74,13 +74,12 @@ function startScripted(input: TurnInput, tools: Pick<AgentTools, "check">): Agen
       stopped ??= (async () => {
         const running = under_way;
         abort.abort();
-        const ended = running === null || (await within(over, LET_END_MS));
+        await within(over, LET_END_MS);
         events.close();
         if (running === null) return "the scripted responder; no check was under way";
         const title = CHECKS[running].title;
-        return ended
-          ? `the scripted responder and its check “${title}”`
-          : `the scripted responder; its check “${title}” reads on to its own limit and changes nothing`;
+        // A check is the console's, not the responder's: it goes on, and its card tells its end.
+        return `the scripted responder; its check “${title}” reads on to its own limit and changes nothing`;
       })();
       return stopped;
     },

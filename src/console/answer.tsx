@@ -58,6 +58,6 @@ export function answerRefusal(c: Context, refusal: Refusal, extra: Pick<Answer, 
     json: { detail: refusal.message, ...refusal.more },
     text: () => `${refusal.message}\n`,
     fragment: () => <RefusalFragment sentence={refusal.message} />,
-    page: () => <RefusalPage status={refusal.status} sentence={refusal.message} />,
+    page: () => <RefusalPage status={refusal.status} sentence={refusal.message} lab={c.get("lab") === true} />,
   });
 }

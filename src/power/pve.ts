@@ -64,6 +64,12 @@ export function pveOverSsh(tools: PveTools): Pve {
     return kind === "legacy" && tools.targetsOn(target) === 1;
   }
 
+  /** A first-system script refuses `verb@vmid`: whoever carried it out, or refused it for a reason of its own, is version 2. */
+  function noteWhatItObeyed(target: Target, known: boolean, ending: Ending): void {
+    if (known || kinds.has(placeOf(target)) || ending.is !== "exited") return;
+    if ([0, 1, 4, 75, 77].includes(ending.code)) kinds.set(placeOf(target), "v2");
+  }
+
   function once(target: Target, words: string, limit_ms: number, heard: (line: Line) => void) {
     let stderr = "";
     const child = startChild({ argv: argv(target, words), env: tools.env, limit_ms, silence_ms: 25_000 }, (line) => {
@@ -90,6 +96,7 @@ export function pveOverSsh(tools: PveTools): Pve {
       const ending = await first.child.ended;
       if (await isLegacyAfterAll(target, known, ending, first.stderr()))
         return once(target, verb, limit_ms, heard).child.ended;
+      noteWhatItObeyed(target, known, ending);
       held.forEach(heard);
       return ending;
     },
@@ -108,6 +115,7 @@ export function pveOverSsh(tools: PveTools): Pve {
           current = runToFiles(tools, target, id, 1, argv(target, verb));
           return current.tail(heard, heard, []);
         }
+        noteWhatItObeyed(target, known, ending);
         for (const line of held) heard(line);
         return ending;
       })();

@@ -207,13 +207,15 @@ function silentGuest(heard: readonly Heard[]): Told {
       command: `qm guest exec ${said!.vmid ?? "VMID"} -- systemctl status ssh`,
     });
   }
-  if (disk.is === "still") {
+  const lately = answered !== null && at - answered < LATELY_MS;
+  // An idle disk and a short gap of ssh are no stall; with an agent that should answer and does not, they are.
+  if (disk.is === "still" && (said!.agent === "silent" || !lately)) {
     return tell("frozen", "Frozen. QEMU answers, its disk does not move, the guest is silent.", [], {
       advice: "Cycle it. A reset keeps this QEMU, and its stalled disk.",
       leads: "cycle",
     });
   }
-  if (answered !== null && at - answered < LATELY_MS) {
+  if (answered !== null && lately) {
     return tell("unknown", `The guest does not answer; ${inSeconds(at - answered)} ago it did.`, [], {
       advice: "Looking again in a moment.",
     });

@@ -83,7 +83,9 @@ test("no key, or a file that is none, is a sentence that names the setting", asy
 });
 
 test.if(process.getuid?.() === 0)("OpenSSH runs under a uid without a passwd entry", async () => {
-  const dir = folder();
+  // Where that uid may walk in: the folder of a whole run of tests is closed to everybody else.
+  const dir = mkdtempSync("/dev/shm/bg-keys-");
+  folders.push(dir);
   const uid = 54_321;
   const home = join(dir, "memory");
   mkdirSync(home);

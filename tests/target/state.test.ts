@@ -277,3 +277,10 @@ test("a command is always in the advice, too: a page that shows only the advice 
   expect(commands.length).toBe(7); // else this proves nothing
   for (const told of commands) expect(told.advice).toContain(told.command!);
 });
+
+test("an idle disk and a short gap of ssh are not called frozen where no agent could contradict; a little later they are", () => {
+  const still = (at: number) => reading(said({}, { moved: "no", agent: "none" }), silent, { at });
+  const fine = reading(said({}, { agent: "none" }), ssh, { at: NOW - 13_000 });
+  expect(state(fine, still(NOW - 10_000)).is).toBe("unknown");
+  expect(state(fine, still(NOW - 10_000), still(NOW + 20_000)).is).toBe("frozen");
+});

@@ -83,9 +83,13 @@ test("the line over the composer is there and empty until the agent asks", () =>
   expect(two).toContain(`<a href="#p-${approvals.open.approval_id}">The agent asks: power cycle (and 1 more)</a>`);
 });
 
-test("a page of a running action asks again by itself; one that ended does not", () => {
+test("a page of an action asks again by itself while it runs and while the guest's word is awaited, and then no more", () => {
   expect(`${<ActionPage action={actions.running} now={NOW} />}`).toContain('http-equiv="refresh"');
-  expect(`${<ActionPage action={actions.done} now={NOW} />}`).not.toContain('http-equiv="refresh"');
+  const refreshes = (guest: string, now: number) =>
+    `${<ActionPage action={{ ...actions.done, guest }} now={now} />}`.includes('http-equiv="refresh"');
+  expect(refreshes("", NOW)).toBe(true);
+  expect(refreshes("ssh answered after 14 s", NOW)).toBe(false);
+  expect(refreshes("", NOW + 3_600_000)).toBe(false);
 });
 
 test("a check's end takes the place of its start", () => {
