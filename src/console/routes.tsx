@@ -1,6 +1,8 @@
 /** The console itself: the page, the sessions, the transcript without JavaScript, the status. */
+import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
+import { z } from "zod";
 import { EntryPage, type EntryPageProps } from "../../views/entry.tsx";
 import type { RequestIds as RequestIdsOfPage } from "../../views/hx.tsx";
 import { Page, type Assets as PageAssets } from "../../views/page.tsx";
@@ -102,13 +104,19 @@ export function consoleRoutes(parts: ConsoleParts) {
     });
   });
 
-  app.get("/sessions/:id/entries/:seq", (c) => {
-    const session = sessions.find(c.req.param("id")) ?? refuse(404, "session not found");
-    const seq = Number(c.req.param("seq"));
+  const NO_ENTRY = "there is no such entry in this session; go back to it and reload";
+  const entryAddress = zValidator(
+    "param",
+    z.object({ id: z.string(), seq: z.coerce.number().int().positive() }),
+    (r) => {
+      if (!r.success) refuse(404, NO_ENTRY);
+    },
+  );
+  app.get("/sessions/:id/entries/:seq", entryAddress, (c) => {
+    const { id, seq } = c.req.valid("param");
+    const session = sessions.find(id) ?? refuse(404, "session not found");
     const streams = [{ stream: sessionStream(session.session_id) }];
-    const entry =
-      (Number.isSafeInteger(seq) && log.read({ streams, after: seq - 1, upto: seq, limit: 1 })[0]) ||
-      refuse(404, "there is no such entry in this session; go back to it and reload");
+    const entry = log.read({ streams, after: seq - 1, upto: seq, limit: 1 })[0] ?? refuse(404, NO_ENTRY);
     // An approval is one card in its session, and no output.
     if (isApproval(entry))
       return answer(c, { json: entry, page: { seeOther: `/sessions/${session.session_id}#p-${entry.about}` } });

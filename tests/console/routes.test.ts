@@ -192,3 +192,15 @@ test("every answer forbids what is not ours", async () => {
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   }
 });
+
+test("an entry has an address of its own; what is none is 404 with a sentence", async () => {
+  const id = await newSession();
+  await console_.post(`/api/session/${id}/title`, { title: "named" });
+  const seq = console_.parts.console.log.last([{ stream: `session:${id}` }]);
+  expect(await json(await console_.ask(`/sessions/${id}/entries/${seq}`))).toMatchObject({ seq, kind: "titled" });
+  for (const none of ["0", "-1", "1.5", "abc", String(seq + 999)]) {
+    const answer = await console_.ask(`/sessions/${id}/entries/${none}`);
+    expect(answer.status).toBe(404);
+    expect((await json(answer)).detail).toContain("no such entry");
+  }
+});
