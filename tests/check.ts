@@ -107,7 +107,8 @@ async function bunTest(name: string, files: readonly string[], options: readonly
   const log = join(out, `${name}.log`);
   rmSync(xml, { force: true });
   const reporter = ["--reporter=junit", `--reporter-outfile=${xml}`];
-  const argv = [bun, "test", ...options, ...reporter, ...files.map((file) => `./${file}`)];
+  // The default of 5 s is short for a matrix of thousands of cells on a busy machine.
+  const argv = [bun, "test", "--timeout=30000", ...options, ...reporter, ...files.map((file) => `./${file}`)];
   const spawn = { argv, env: scrubbed(), cwd: root, limit_ms: 30 * MINUTE };
   const { ending, stdout, stderr } = await runChild(spawn, 16 * 1024 * 1024);
   writeFileSync(log, `${stdout}${stderr}`);

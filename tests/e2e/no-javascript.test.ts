@@ -85,7 +85,9 @@ test("w3m reads state, power and transcript, in the order of their importance", 
     limit_ms: 20_000,
   });
   expect(ending).toEqual({ is: "exited", code: 0 });
-  const at = ["LAB", "status", "cycle", "Triage", "Send"].map((word) => stdout.indexOf(word));
+  const at = ["LAB", "status is it up?", "cycle stop, then start", "Triage", "Send"].map((word) =>
+    stdout.indexOf(word),
+  );
   expect(at.every((n) => n >= 0)).toBe(true);
   expect(at).toEqual([...at].sort((a, b) => a - b));
 });
