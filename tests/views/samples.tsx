@@ -167,7 +167,7 @@ const action = (more: Partial<Action>): Action => ({
   rejected: false,
   why: "a new QEMU process runs (pid 41877, was 2214)",
   override: null,
-  guest: "",
+  guest: "ssh answered after 14 s · agent answered",
   ...more,
 });
 
