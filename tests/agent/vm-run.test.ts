@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { WRAPPER } from "../../src/agent/far-run.ts";
 import { Outputs } from "../../src/agent/outputs.ts";
 import { type RunningCommand, VmRuns } from "../../src/agent/vm-run.ts";
 import { sshArgv } from "../../src/target/ssh.ts";
@@ -67,7 +68,12 @@ function processesWith(text: string): number[] {
 async function began(text: string, least = 1): Promise<void> {
   while (processesWith(text).length < least) await Bun.sleep(20);
 }
-const noneLeft = (text: string) => expect(processesWith(text)).toEqual([]);
+/** The command's own processes are gone at once; a shell of the wrapper may still be on its way out, and must get there. */
+async function noneLeft(text: string): Promise<void> {
+  const ofWrapper = processesWith(`${WRAPPER} `);
+  expect(processesWith(text).filter((pid) => !ofWrapper.includes(pid))).toEqual([]);
+  while (processesWith(text).length > 0) await Bun.sleep(20);
+}
 
 test("output, exit code and both pipes come back; the command has nothing on stdin, and the wrapper shows nowhere", async () => {
   const done = await run("echo out; echo err >&2; cat; echo $0; printf 'no end'; exit 3");
@@ -88,7 +94,7 @@ test("the limit ends the whole group there, also what ignores TERM, and says so"
   });
   expect(done.text).toContain("begun");
   expect(done.text).toMatch(/ended after its limit of 1 s; ended there too: no process of the group \d+ is left\]$/);
-  noneLeft(mark);
+  await noneLeft(mark);
 });
 
 test("what a command leaves in the background is ended with it, and counted", async () => {
@@ -96,7 +102,7 @@ test("what a command leaves in the background is ended with it, and counted", as
   const done = await run(`sleep 73${mark} & echo over`);
   expect(done.text).toContain("exit code 0; 1 process that it had left in the background was ended");
   expect(done.is_error).toBe(false);
-  noneLeft(mark);
+  await noneLeft(mark);
 });
 
 const HARD = [
@@ -127,7 +133,7 @@ test("20 of 20 stops leave nothing there, by the process list", async () => {
     );
     expect(done.ended).toContain("ended there too");
     expect(done.is_error).toBe(true);
-    noneLeft(mark);
+    await noneLeft(mark);
   };
   for (let round = 0; round < 5; round++) await Promise.all(HARD.map(([, make, least]) => once(make, least)));
   took.sort((a, b) => a - b);
@@ -144,7 +150,7 @@ test("the turn's own stop ends it, too", async () => {
   await began(mark);
   over.abort();
   expect((await running).text).toMatch(/stopped with the turn; ended there too/);
-  noneLeft(mark);
+  await noneLeft(mark);
   expect((await run("echo x", { signal: over.signal })).text).toContain("nothing was run");
 });
 
@@ -164,7 +170,7 @@ test("a killed ssh client leaves nothing there, and the answer says how that is 
   const done = await running;
   expect(done.text).toContain("the connection to the VM broke while it ran");
   expect(done.text).toMatch(/ended there too: no process of the group \d+ is left/);
-  noneLeft(mark);
+  await noneLeft(mark);
 });
 
 test("a link that breaks before the group was told proves nothing, and ends nobody else's process", async () => {
@@ -317,6 +323,6 @@ for (const shell of ["dash", "bash", "busybox"])
     await began(`sleep 613${mark}`, 2);
     here.stop("s1", mark, "alice");
     expect((await running).text).toMatch(/stopped this command; ended there too: no process of the group/);
-    noneLeft(mark);
+    await noneLeft(mark);
     rmSync(folder, { recursive: true, force: true });
   });
