@@ -212,6 +212,38 @@ test.concurrent("old records are pruned, living and young ones are not", async (
   expect(left).toEqual(["old-record-5", "old-record-6", "old-record-7", "young-record-1", "young-record-2"]);
 }, 120_000);
 
+test.concurrent("of old records without an end, one that a restart cut is pruned, and one that still runs is kept", async () => {
+  await using host = await pve({ env: { BREAKGLASS_PVE_KEEP: "1" } });
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const start = readFileSync(`/proc/${process.pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ")[19];
+  const old = Date.now() / 1000 - 7200;
+  for (const [i, [id, runner]] of [
+    ["cut-by-restart", `4711 4711 00000000-0000-0000-0000-000000000000`],
+    ["still-at-work", `${process.pid} ${start} ${boot}`],
+    ["newest-of-old", `4711 4711 00000000-0000-0000-0000-000000000000`],
+  ].entries()) {
+    const record = host.record(id!);
+    mkdirSync(join(record, "claim"), { recursive: true });
+    writeFileSync(
+      join(record, "request"),
+      "verb: stop\nvm: 105\noverride: \ncaller: x\nasked: y\nboot: z\nuptime: 1\n",
+    );
+    writeFileSync(join(record, "output"), "");
+    writeFileSync(join(record, "runner"), `${runner}\n`);
+    utimesSync(record, old + i, old + i);
+  }
+  await host.ask("start@102 prunes-the-old");
+  // The verdict is told before the run tidies up.
+  await until("the record that a restart cut is gone", () => !existsSync(host.record("cut-by-restart")));
+  expect(readdirSync(join(host.world, "state", "runs")).sort()).toEqual([
+    "newest-of-old",
+    "prunes-the-old",
+    "still-at-work",
+  ]);
+}, 120_000);
+
 test.concurrent("a folder that can't be written does not stop a rescue", async () => {
   await using host = await pve({ env: { BREAKGLASS_PVE_STATE: "/dev/null/breakglass" } });
   const { code, stdout } = await host.ask("cycle@102 spare-place-1");
@@ -234,7 +266,9 @@ test.concurrent("no place for a record at all: nothing runs", async () => {
 // Nobody boots systemd for a test: a stand-in takes its place, and says so by its ledger.
 for (const works of [true, false]) {
   test.skipIf(process.getuid?.() !== 0)(
-    works ? "where systemd runs, systemd-run detaches the run" : "a systemd-run that fails is not the end: setsid",
+    works
+      ? "where systemd runs, systemd-run (a stand-in here) detaches the run"
+      : "a systemd-run (a stand-in here) that fails is not the end: setsid",
     async () => {
       await using host = await pve({ env: { BREAKGLASS_PVE_SYSTEMD: "/" } });
       const stand_in = join(host.world, "bin", "systemd-run");

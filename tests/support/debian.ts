@@ -10,13 +10,24 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   lynx: ["lynx"],
   shellcheck: ["shellcheck"],
   jq: ["jq"],
+  sudo: ["sudo", "visudo"],
+  logrotate: ["logrotate"],
+  iproute2: ["ip"],
   // A library: what it is for is in target/keychain.ts.
   "libnss-wrapper": ["usr/lib/*/libnss_wrapper.so"],
 };
 
+/** What `bun run engines` needs besides. */
+export const ENGINES: Readonly<Record<string, readonly string[]>> = {
+  "firefox-esr": ["firefox-esr"],
+  "webkit2gtk-driver": ["WebKitWebDriver", "usr/lib/*/webkit2gtk-4.*/MiniBrowser"],
+  xvfb: ["Xvfb"],
+};
+
 /** Ends when all are there; throws a sentence otherwise. Returns what was installed. */
-export async function debianPackages(env: Record<string, string>): Promise<string[]> {
-  const wanted = missing(env.PATH ?? "");
+export async function debianPackages(env: Record<string, string>, needed = NEEDED): Promise<string[]> {
+  const missing = () => missingOf(needed, env.PATH ?? "");
+  const wanted = missing();
   if (wanted.length === 0) return [];
   const command = `apt-get install -y --no-install-recommends ${wanted.join(" ")}`;
   if (process.getuid?.() !== 0 || !Bun.which("apt-get"))
@@ -30,15 +41,15 @@ export async function debianPackages(env: Record<string, string>): Promise<strin
         `'${command}' failed (${endingInWords(ending)}): ${stderr.trim().split("\n").slice(-5).join("\n")}`,
       );
   }
-  const still = missing(env.PATH ?? "");
+  const still = missing();
   if (still.length > 0) throw new Error(`'${command}' went through, but ${still.join(", ")} can't be found.`);
   return wanted;
 }
 
-function missing(path: string): string[] {
+function missingOf(needed: Readonly<Record<string, readonly string[]>>, path: string): string[] {
   // sshd is not on everybody's PATH.
   const PATH = `${path}:/usr/sbin:/sbin`;
   const there = (thing: string) =>
     thing.includes("/") ? !new Bun.Glob(thing).scanSync("/").next().done : Bun.which(thing, { PATH }) !== null;
-  return Object.keys(NEEDED).filter((name) => !NEEDED[name]!.every(there));
+  return Object.keys(needed).filter((name) => !needed[name]!.every(there));
 }
