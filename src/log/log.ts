@@ -73,6 +73,25 @@ export interface Reading {
   readonly limit: number;
 }
 
+/**
+ * What is written beside the entries, in their transactions: the audit. All calls are synchronous; `moment` is what
+ * `asked` said when the draft came, since it is written a little later.
+ */
+export interface Companion<D, M = unknown> {
+  /** Once, when the file is open: the connections to write through, as the log does. */
+  begin(connections: { readonly chatter: D; readonly durable: D }, moved_aside: string | null): void;
+  asked(): M;
+  /** In the transaction, before any entry of it. */
+  opening(db: D): void;
+  /** In the transaction, after the entry. */
+  wrote(db: D, entry: Entry, once: string | null, moment: M): void;
+  /** The transaction is over; false: nothing of it is there. */
+  settled(committed: boolean): void;
+  /** The disk refuses; the entry is in memory, and will be written without another `wrote`. */
+  kept(entry: Entry, once: string | null, moment: M, why: string): void;
+  close(): void;
+}
+
 export class LogUnwritable extends Error {
   override readonly name = "LogUnwritable";
 }

@@ -15,7 +15,9 @@ export interface Opened {
 }
 
 /** Each step takes the schema one version further; steps are only ever added. */
-const STEPS: readonly string[] = [readFileSync(join(import.meta.dir, "schema.sql"), "utf8")];
+const STEPS: readonly string[] = ["schema.sql", "audit.sql"].map((name) =>
+  readFileSync(join(import.meta.dir, name), "utf8"),
+);
 
 /** @param path the file, or ":memory:" for a log that is gone with the process. Throws LogUnwritable with a sentence. */
 export function openDatabase(path: string, now: number): Opened {
@@ -32,7 +34,8 @@ export function openDatabase(path: string, now: number): Opened {
   } catch (error) {
     if (!isCorrupt(error)) throw new LogUnwritable(`${path} can't be opened: ${sentence(error)}`);
     moved_aside = `${path}.bad-${new Date(now).toISOString().replace(/[:.]/g, "")}`;
-    for (const suffix of ["", "-wal", "-shm"])
+    // What belongs to this file goes along with it.
+    for (const suffix of ["", "-wal", "-shm", ".anchors"])
       if (existsSync(path + suffix)) renameSync(path + suffix, moved_aside + suffix);
     chatter = openChecked(path);
   }
@@ -44,8 +47,9 @@ function openChecked(path: string): Database {
   const db = connect(path, "NORMAL");
   try {
     migrate(db);
-    // Touches the table and its newest page; a whole integrity check would grow with the log.
+    // Touches the tables and their newest pages; a whole integrity check would grow with the log.
     db.query("select max(seq) from entry").get();
+    db.query("select * from audit order by n desc limit 1").get();
     return db;
   } catch (error) {
     db.close();

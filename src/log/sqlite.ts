@@ -5,7 +5,15 @@
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import { QuietCheckpoint } from "./checkpoint.ts";
-import { type Appended, type Draft, type Entry, type Log, LogUnwritable, type StreamRange } from "./log.ts";
+import {
+  type Appended,
+  type Companion,
+  type Draft,
+  type Entry,
+  type Log,
+  LogUnwritable,
+  type StreamRange,
+} from "./log.ts";
 import { openDatabase } from "./open.ts";
 
 interface Row {
@@ -19,6 +27,7 @@ interface Row {
 
 interface Waiting {
   readonly drafts: readonly Draft[];
+  readonly moment: unknown;
   readonly resolve: (appended: readonly Appended[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -43,6 +52,8 @@ export class SqliteLog implements Log {
   constructor(
     path: string,
     private readonly now: () => number = Date.now,
+    /** Written in the same transactions: the audit. */
+    private readonly companion: Companion<Database> | null = null,
   ) {
     const opened = openDatabase(path, now());
     this.chatter = opened.chatter;
@@ -52,6 +63,7 @@ export class SqliteLog implements Log {
     this.committed = (
       this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }
     ).seq;
+    companion?.begin(opened, opened.moved_aside);
   }
 
   get head(): number {
@@ -64,7 +76,7 @@ export class SqliteLog implements Log {
 
   appendAll(drafts: readonly Draft[]): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ drafts, resolve, reject });
+      this.waiting.push({ drafts, moment: this.companion?.asked(), resolve, reject });
       if (this.flushing) return;
       this.flushing = true;
       setImmediate(() => {
@@ -82,13 +94,16 @@ export class SqliteLog implements Log {
     let results: Appended[][];
     try {
       results = db.transaction(() => {
+        this.companion?.opening(db);
         for (const { entry, once } of this.unsaved) this.insert(db, entry, once);
-        return batch.map((w) => w.drafts.map((draft) => this.write(db, draft)));
+        return batch.map((w) => w.drafts.map((draft) => this.write(db, draft, w.moment)));
       })();
+      this.companion?.settled(true);
       this.unsaved = [];
       this.trouble = null;
       this.checkpoint.committed();
     } catch (error) {
+      this.companion?.settled(false);
       this.trouble = error instanceof Error ? error.message : String(error);
       const refused = new LogUnwritable(`the log can't be written: ${this.trouble}`);
       const kept: Waiting[] = [];
@@ -99,7 +114,7 @@ export class SqliteLog implements Log {
           continue;
         }
         kept.push(w);
-        results.push(w.drafts.map((draft) => this.keep(draft)));
+        results.push(w.drafts.map((draft) => this.keep(draft, w.moment)));
       }
       this.settle(kept, results);
       return;
@@ -124,7 +139,7 @@ export class SqliteLog implements Log {
     });
   }
 
-  private write(db: Database, draft: Draft): Appended {
+  private write(db: Database, draft: Draft, moment: unknown): Appended {
     if (draft.once !== undefined) {
       // Through the connection that writes: two taps may come with one key in one batch.
       const first = this.once(draft.once, db);
@@ -132,15 +147,17 @@ export class SqliteLog implements Log {
     }
     const entry = this.entryOf(draft);
     this.insert(db, entry, draft.once ?? null);
+    this.companion?.wrote(db, entry, draft.once ?? null, moment);
     return { entry, fresh: true };
   }
 
-  private keep(draft: Draft): Appended {
+  private keep(draft: Draft, moment: unknown): Appended {
     const first = draft.once === undefined ? null : this.once(draft.once);
     if (first) return { entry: first, fresh: false };
     const entry = this.entryOf(draft);
     this.unsaved.push({ entry, once: draft.once ?? null });
     console.error(`not on disk (${this.trouble}): ${JSON.stringify(entry)}`);
+    this.companion?.kept(entry, draft.once ?? null, moment, this.trouble ?? "");
     return { entry, fresh: true };
   }
 
@@ -250,6 +267,7 @@ export class SqliteLog implements Log {
 
   async close(): Promise<void> {
     this.flush();
+    this.companion?.close();
     this.checkpoint.close();
     this.chatter.close();
     if (this.durable !== this.chatter) this.durable.close();

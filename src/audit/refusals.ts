@@ -1,0 +1,106 @@
+/**
+ * Refusals on their way to the audit, in bounded number: at 50 bad sign-ins a second the disk must not fill. Of one kind the
+ * first few stand as rows of their own, the rest of the window as one row that says how many. Strangers have a room of their
+ * own, so that their flood can't swallow what an operator was refused. It knows no table and no HTTP.
+ */
+import type { AuditFact } from "./audit.ts";
+
+export type RefusalFact = Pick<
+  AuditFact,
+  "who" | "how" | "peer" | "what" | "target" | "request_id" | "outcome" | "detail"
+>;
+
+/** Of one kind, these many are told one by one in each window. */
+const FEW = 3;
+/** More kinds than this in one window are told as "others". */
+const KINDS = 16;
+const FIRST_WINDOW_MS = 60_000;
+/** While a flood goes on, windows grow up to this: it is also the most that a crash can leave uncounted. */
+const LONGEST_WINDOW_MS = 600_000;
+
+interface Counted {
+  /** Rows of their own. */
+  told: number;
+  /** Beyond those. */
+  seen: number;
+  readonly first: RefusalFact;
+  last: RefusalFact;
+}
+
+export class Refusals {
+  private readonly rooms: readonly [Room, Room];
+
+  constructor(write: (fact: AuditFact) => void, now: () => number = Date.now) {
+    this.rooms = [new Room(write, now), new Room(write, now)];
+  }
+
+  /** @param times how often it happened, where somebody else has counted already. */
+  seen(refusal: RefusalFact, times = 1): void {
+    this.rooms[refusal.how === "" ? 0 : 1].seen(refusal, times);
+  }
+
+  /** Tells what was only counted so far. */
+  close(): void {
+    for (const room of this.rooms) room.close();
+  }
+}
+
+class Room {
+  private readonly kinds = new Map<string, Counted>();
+  private window_ms = FIRST_WINDOW_MS;
+  private ends: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly write: (fact: AuditFact) => void,
+    private readonly now: () => number,
+  ) {}
+
+  seen(refusal: RefusalFact, times: number): void {
+    this.begin();
+    const own = [refusal.who, refusal.peer, refusal.outcome, refusal.what].join("\n");
+    const key = this.kinds.has(own) || this.kinds.size < KINDS ? own : "others";
+    const counted = this.kinds.get(key) ?? { told: 0, seen: 0, first: refusal, last: refusal };
+    this.kinds.set(key, counted);
+    counted.last = refusal;
+    counted.seen += times;
+    if (counted.told >= FEW) return;
+    counted.told++;
+    counted.seen -= times;
+    this.write(
+      this.factOf(times === 1 ? refusal : { ...refusal, detail: `${times} times; the last: ${refusal.detail}` }),
+    );
+  }
+
+  private begin(): void {
+    if (this.ends) return;
+    this.ends = setTimeout(() => this.end(), this.window_ms);
+    this.ends.unref();
+  }
+
+  private end(): void {
+    const minutes = Math.round(this.window_ms / 60_000);
+    let flooded = false;
+    for (const [key, { seen: more, first, last }] of this.kinds) {
+      if (more === 0) continue;
+      flooded = true;
+      const fact = key === "others" ? { ...last, who: "nobody", peer: "", what: "others" } : first;
+      this.write(
+        this.factOf({ ...fact, detail: `${more} more like these within ${minutes} min; the last: ${last.detail}` }),
+      );
+    }
+    this.kinds.clear();
+    this.ends = null;
+    this.window_ms = flooded ? Math.min(LONGEST_WINDOW_MS, this.window_ms * 2) : FIRST_WINDOW_MS;
+    if (flooded) this.begin();
+  }
+
+  close(): void {
+    if (this.ends) clearTimeout(this.ends);
+    this.end();
+    if (this.ends) clearTimeout(this.ends);
+  }
+
+  private factOf(refusal: RefusalFact): AuditFact {
+    return { ...refusal, at: this.now(), decision: "refused", entry: null };
+  }
+}
