@@ -5,7 +5,7 @@
 export class Refusal extends Error {
   override readonly name = "Refusal";
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 421 | 422 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 421 | 422 | 503,
     sentence: string,
     /** Extra keys of the JSON answer, beside `detail`. */
     readonly more: Readonly<Record<string, unknown>> = {},

@@ -1,10 +1,14 @@
 /**
- * Delays, never lock-outs: each wrong token makes the next wrong one wait longer, up to a second. The right one never
- * waits, so nobody can keep the owner out by guessing.
+ * Delays, never lock-outs: each failure from somewhere makes the next refusal there wait longer, up to a second. What is
+ * right never waits, so nobody can keep the owner out by guessing. The counts also tell whose attempts are looked at last.
  */
 export interface Delays {
-  /** Called after a wrong token; resolves when the refusal may be sent. */
-  afterAFailure(): Promise<void>;
+  /** Called after a wrong token, password or code; resolves when the refusal may be sent. */
+  afterAFailure(from: string): Promise<void>;
+  /** Failures there within the last minute. */
+  failures(from: string): number;
+  /** Counts one without a wait: for what is no address (a form, a device). */
+  count(key: string): void;
 }
 
 const FIRST_MS = 50;
@@ -13,16 +17,28 @@ const LONGEST_MS = 1000;
 const FORGOTTEN_MS = 60_000;
 /** More than these wait for nobody: held connections cost more than quick refusals. */
 const MOST_WAITING = 200;
+/** As many places are remembered; the oldest are forgotten first. */
+const MOST_PLACES = 5_000;
 
 export function delays(pause: (ms: number) => Promise<void>, now: () => number): Delays {
-  let failures = 0;
-  let last = Number.NEGATIVE_INFINITY;
+  const places = new Map<string, { failures: number; last: number }>();
   let waiting = 0;
+  const failures = (key: string): number => {
+    const place = places.get(key);
+    return place && now() - place.last <= FORGOTTEN_MS ? place.failures : 0;
+  };
+  const count = (key: string): void => {
+    const before = failures(key);
+    places.delete(key);
+    places.set(key, { failures: before + 1, last: now() });
+    if (places.size > MOST_PLACES) places.delete(places.keys().next().value!);
+  };
   return {
-    async afterAFailure() {
-      if (now() - last > FORGOTTEN_MS) failures = 0;
-      last = now();
-      const ms = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures++, 10));
+    failures,
+    count,
+    async afterAFailure(from) {
+      const ms = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures(from), 10));
+      count(from);
       if (waiting >= MOST_WAITING) return;
       waiting++;
       try {

@@ -10,6 +10,8 @@ export interface EdgeTrust {
   readonly trusted_proxies: readonly Network[];
   readonly proxy_secret: string | null;
   readonly user_header: string;
+  /** Names that count; left out or null: every name that the edge gives. */
+  readonly trusted_users?: readonly string[] | null;
 }
 
 export type EdgeVerdict =
@@ -51,6 +53,11 @@ export function edgeUser(trust: EdgeTrust, peer: string, headers: Headers): Edge
     return {
       is: "refused",
       why: `The ${trust.user_header} header holds no name of at most ${LONGEST_NAME} printable characters.`,
+    };
+  if (trust.trusted_users && !trust.trusted_users.includes(name))
+    return {
+      is: "refused",
+      why: `The edge signed in ${name}, who is not named in BREAKGLASS_TRUSTED_USERS.`,
     };
   return { is: "somebody", name };
 }

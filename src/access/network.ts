@@ -56,6 +56,13 @@ export function contains(network: Network, peer: string): boolean {
   return address.value >> shift === network.base >> shift;
 }
 
+/** As widely as one household or one phone holds addresses: an IPv4 address, an IPv6 /64. Told apart by it, never trusted by it. */
+export function neighbourhood(from: string): string {
+  const address = parseAddress(from.split(" ")[0]!);
+  if (!address) return from;
+  return address.family === 4 ? `4:${address.value}` : `6:${address.value >> 64n}`;
+}
+
 /** So wide that it is as good as everybody: anything wider than 10.0.0.0/8 or than all private IPv6 (fc00::/7). */
 export const isEverybody = (network: Network): boolean => network.prefix < (network.family === 4 ? 8 : 7);
 

@@ -1,72 +1,87 @@
 /**
- * Signing in with the token, for a phone with no edge in front: the page, the cookie, and the way out. The form proves
- * itself by an id bound to a cookie that came with it, since nobody is signed in yet whose id could.
+ * Signing in and out where no edge does it: the page, what it takes (a name with a password or a recovery code, or the token),
+ * and the way out.
  */
-import { randomBytes } from "node:crypto";
 import { type Context, Hono } from "hono";
-import { getCookie, setCookie } from "hono/cookie";
 import { z } from "zod";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
 import type { Config } from "../config.ts";
 import { answer, answerRefusal } from "../console/answer.tsx";
 import { BODY_LIMIT, readBody } from "../console/body.ts";
-import { Refusal, refuse } from "../refusal.ts";
+import { refuse } from "../refusal.ts";
+import { type Cookies, PLAIN_HTTP_ALLOWED, PLAIN_HTTP_REFUSED, withCookies } from "./cookies.ts";
 import type { Delays } from "./delay.ts";
-import { sameSecret } from "./digest.ts";
-import { fromEdge } from "./edge.ts";
-import { provenanceOf } from "./guard.ts";
+import { deviceOf } from "./device.ts";
+import { localPath, nextAfter } from "./local-path.ts";
+import { neighbourhood } from "./network.ts";
 import type { Env } from "./operator.ts";
+import type { OwnForms } from "./own-form.ts";
+import { nameOf, type Proven, type Provers, prove, type Shown } from "./prove.ts";
 import type { RequestIds } from "./request-id.ts";
-import { type SessionCookies, SIGNED_IN_FOR_MS } from "./session-cookie.ts";
+import type { SignIns } from "./sign-ins.ts";
+import type { Tell } from "./told.ts";
 
-export interface SignInDeps {
-  peer(c: Context): string;
+export interface SignInDeps extends Provers {
+  /** The address that they come from; behind a trusted edge "<client> via <edge>". */
+  from(c: Context): string;
   readonly ids: RequestIds;
-  readonly cookies: SessionCookies;
+  readonly cookies: Cookies;
+  readonly forms: OwnForms;
+  readonly sign_ins: SignIns;
   readonly delays: Delays;
+  readonly tell: Tell;
 }
 
-const SignIn = z.object({
-  token: z.string({ error: "give the token" }).trim().min(1, "give the token").max(4096, "too long for a token"),
+const text = (what: string) => z.string({ error: `give the ${what}` }).max(4096, `too long for a ${what}`);
+const SignInBody = z.object({
+  token: text("token").trim().optional(),
+  name: text("name").optional(),
+  password: text("password").optional(),
+  code: text("recovery code").optional(),
   request_id: z.string().optional(),
   next: z.string().optional(),
 });
 
 export function signIn(config: Config, deps: SignInDeps) {
   const app = new Hono<Env>();
-  const names = cookieNames(config, deps);
+  const { cookies, forms, sign_ins, delays, tell } = deps;
 
   app.get("/login", async (c): Promise<Response> => {
     const next = localPath(c.req.query("next"));
-    // From a link elsewhere a Strict cookie stays away once, and the sign-in page shows; from our own page it comes along.
-    const held = getCookie(c, names.of(c).operator);
-    if (held !== undefined && deps.cookies.holds(held)) return c.redirect(next, 303);
-    return signInPage(c, { status: 200, next, note: noteFor(config) });
+    const held = cookies.signIn(c);
+    const here = held === null ? null : sign_ins.find(held);
+    if (here?.kind === "operator") return c.redirect(next, 303);
+    return signInPage(c, { status: 200, next, note: noteFor(), board: here?.name });
   });
 
   app.post("/login", async (c) => {
     if (Number(c.req.header("content-length") ?? 0) > BODY_LIMIT)
-      refuse(413, "that is too long for a sign-in; send the token alone");
-    const said = await readBody(c, SignIn, "send the console's API_BEARER_TOKEN as {token}");
-    if (!isOwnForm(c, said.request_id)) return answerRefusal(c, foreignForm());
+      refuse(413, "that is too long for a sign-in; send the name and the password alone");
+    const said = await readBody(c, SignInBody, "send {name, password}, {name, code} or {token}");
+    const refusal = forms.refusal(c, said.request_id);
+    if (refusal) return answerRefusal(c, refusal);
+    const shown = shownIn(said);
     const next = localPath(said.next);
-    if (config.access.bearer === null || !sameSecret(said.token, config.access.bearer)) {
-      await deps.delays.afterAFailure();
+    const name = shown.is === "token" ? "token" : nameOf(shown.name);
+    const whose = forms.whose(c, name);
+    const proven = await prove(shown, whose, deps);
+    if (!proven) {
+      tell({ is: "sign_in_failed", name: `local:${name}`, from: deps.from(c), why: `by ${WAYS[shown.is]}` });
+      delays.count(whose.form);
+      await delays.afterAFailure(neighbourhood(deps.from(c)));
       return signInPage(c, {
         status: 401,
         next,
-        note: noteFor(config) || "That is not the token. Nothing is locked; try again.",
+        note: noteFor() || WRONG[shown.is],
+        name: shown.is === "token" ? "" : name,
       });
     }
-    setCookie(c, names.of(c).operator, deps.cookies.issue(), {
-      ...names.of(c).options,
-      maxAge: SIGNED_IN_FOR_MS / 1000,
-    });
-    return kept(
+    begin(c, proven);
+    return withCookies(
       c,
       await answer(c, {
         json: { status: "signed in" },
-        text: () => "Signed in for 12 hours.\n",
+        text: () => "Signed in: for 12 hours, and until 30 minutes pass without a tap.\n",
         page: { seeOther: next },
         fragment: () => "",
         headers: { ...NEVER_KEPT, "HX-Redirect": next },
@@ -75,10 +90,12 @@ export function signIn(config: Config, deps: SignInDeps) {
   });
 
   app.post("/logout", async (c) => {
-    const cookie = getCookie(c, names.of(c).operator);
-    const for_good = cookie === undefined || deps.cookies.revoke(cookie);
-    setCookie(c, names.of(c).operator, "", { ...names.of(c).options, maxAge: 0 });
-    return kept(
+    const cookie = cookies.signIn(c);
+    const here = cookie === null ? null : sign_ins.find(cookie);
+    const { for_good } = here ? sign_ins.end((one) => one.id === here.id) : { for_good: true };
+    if (here) tell({ is: "signed_out", name: here.name, from: deps.from(c) });
+    cookies.clearSignIn(c);
+    return withCookies(
       c,
       await answer(c, {
         json: { status: "signed out", for_good },
@@ -91,100 +108,89 @@ export function signIn(config: Config, deps: SignInDeps) {
     );
   });
 
-  /** The id that a form carries is good only together with the cookie that was set with it. */
-  function isOwnForm(c: Context, id: string | undefined): boolean {
-    const from = provenanceOf(c, config.access.origins, false);
-    if (from !== "silent") return from === "ours";
-    const bound = getCookie(c, names.of(c).form);
-    return id !== undefined && bound !== undefined && deps.ids.proves(id, bound, "login");
+  /** A fresh cookie each time, so that one that was planted before is worth nothing; what this browser had ends. */
+  function begin(c: Context, proven: Proven): void {
+    const before = cookies.signIn(c);
+    const old = before === null ? null : sign_ins.find(before);
+    if (old) sign_ins.end((one) => one.id === old.id);
+    const device = deviceOf(c.req.header("user-agent"));
+    const { value } = sign_ins.begin({
+      name: proven.name,
+      kind: "operator",
+      how: proven.how,
+      came_from: deps.from(c),
+      device,
+    });
+    cookies.setSignIn(c, value, "operator");
+    if (proven.how !== "token") cookies.setDevice(c, proven.short);
+    tell({ is: "signed_in", name: proven.name, from: deps.from(c), why: `by ${proven.how}, on ${device}` });
   }
 
-  async function signInPage(c: Context, a: { status: 200 | 401; next: string; note: string }): Promise<Response> {
-    const bound = formCookie(c);
-    return kept(
+  async function signInPage(
+    c: Context,
+    a: { status: 200 | 401; next: string; note: string; name?: string; board?: string },
+  ): Promise<Response> {
+    const way = cookies.way(c);
+    const names = deps.operators.any;
+    return withCookies(
       c,
       await answer(c, {
         status: a.status,
-        json: a.status === 401 ? { detail: "unauthenticated" } : { sign_in: "POST /login", fields: ["token"] },
+        json:
+          a.status === 401
+            ? { detail: "unauthenticated" }
+            : { sign_in: "POST /login", fields: [...(names ? ["name", "password", "code"] : []), "token"] },
         text: () => `${inALine(a.note)}\n`,
         fragment: () => <SignInFragment next={a.next} />,
-        page: () => <SignInPage requestId={deps.ids.make(bound, "login")} note={a.note} next={a.next} />,
+        page: () => (
+          <SignInPage
+            requestId={way === "refused" ? null : forms.id(c)}
+            note={a.note}
+            warning={way === "refused" ? PLAIN_HTTP_REFUSED : way === "plain" ? PLAIN_HTTP_ALLOWED : ""}
+            next={a.next}
+            name={a.name}
+            boardId={a.board === undefined ? undefined : deps.ids.make(a.board)}
+            names={names}
+            token={deps.bearer !== null}
+            lab={config.lab}
+          />
+        ),
         headers: NEVER_KEPT,
       }),
     );
   }
 
-  function formCookie(c: Context): string {
-    const { form, options } = names.of(c);
-    const there = getCookie(c, form);
-    if (there !== undefined && /^[\w-]{22}$/.test(there)) return there;
-    const fresh = randomBytes(16).toString("base64url");
-    setCookie(c, form, fresh, options);
-    return fresh;
+  function noteFor(): string {
+    if (config.access.open_lab) return "This is the lab on your own machine: it needs no sign-in.";
+    return deps.bearer === null && !deps.operators.any
+      ? "Nobody signs in here yet: no operator is enrolled (bun run access enrol <name>, at the server's terminal) and no API_BEARER_TOKEN is set. Come in through the edge in front of it."
+      : "";
   }
 
   return {
     routes: app,
-    cookie: (c: Context): string | null => getCookie(c, names.of(c).operator) ?? null,
+    begin,
     askToSignIn: (c: Context, note: string) =>
-      signInPage(c, { status: 401, next: nextAfter(c), note: note || noteFor(config) }),
+      signInPage(c, { status: 401, next: nextAfter(c), note: note || noteFor() }),
   };
 }
 
-const NEVER_KEPT = { "Cache-Control": "no-store" };
+function shownIn(said: z.output<typeof SignInBody>): Shown {
+  const { token, name, password, code } = said;
+  if (token) return { is: "token", token };
+  if (name && code) return { is: "code", name, code };
+  if (name && password) return { is: "password", name, password };
+  refuse(422, "something is missing; give your name with the password or a recovery code, or give the token");
+}
+
+export const NEVER_KEPT = { "Cache-Control": "no-store" };
+
+const WAYS = { token: "token", password: "password", code: "recovery code" } as const;
+const WRONG = {
+  token: "That is not the token. Nothing is locked; try again.",
+  password: "That name and that password do not belong together. Nothing is locked; try again.",
+  code: "That is no recovery code of that name, or it was used before. Nothing is locked; try another.",
+} as const;
 
 const inALine = (note: string): string =>
   `${note ? `${note} ` : ""}Not signed in: send "Authorization: Bearer <API_BEARER_TOKEN>", or open /login.`;
-
-function noteFor(config: Config): string {
-  if (config.access.open_lab) return "This is the lab on your own machine: it needs no sign-in.";
-  return config.access.bearer === null
-    ? "No token is set on this console (API_BEARER_TOKEN): come in through the edge in front of it."
-    : "";
-}
-
-function foreignForm(): Refusal {
-  return new Refusal(
-    403,
-    "This sign-in did not come from this console's own page, so nothing was done; open /login here, with cookies allowed, and sign in there.",
-  );
-}
-
-/** Where to go after signing in: the page that was asked for, or the one that a refused form stood on. */
-function nextAfter(c: Context): string {
-  const url = new URL(c.req.url);
-  if (c.req.method === "GET") return localPath(url.pathname + url.search);
-  const page = c.req.header("referer");
-  if (page === undefined || !URL.canParse(page)) return "/";
-  const from = new URL(page);
-  return from.host === c.req.header("host") ? localPath(from.pathname + from.search) : "/";
-}
-
-/** A path of ours and nothing else: `//elsewhere` and `/\elsewhere` are other people's addresses. */
-export function localPath(path: string | undefined): string {
-  if (path === undefined || path.length > 512 || !/^\/(?![/\\])[\x21-\x7e]*$/.test(path)) return "/";
-  return /^\/(login|logout)\b/.test(path) ? "/" : path;
-}
-
-function cookieNames(config: Config, deps: Pick<SignInDeps, "peer">) {
-  const base = { httpOnly: true, sameSite: "Strict", path: "/" } as const;
-  // Cookies know no ports: two consoles on one host must not sign each other out.
-  const plain = { operator: `breakglass_${config.port}`, form: `breakglass_form_${config.port}`, options: base };
-  const secure = { operator: "__Host-breakglass", form: "__Host-breakglass_form", options: { ...base, secure: true } };
-  return { of: (c: Context) => (isHttps(c, config, deps.peer(c)) ? secure : plain) };
-}
-
-/** By the word of a trusted edge, or because `BREAKGLASS_ORIGINS` knows this Host by https alone. */
-function isHttps(c: Context, config: Config, peer: string): boolean {
-  const told = c.req.header("x-forwarded-proto")?.split(",")[0]?.trim().toLowerCase();
-  if (told !== undefined && fromEdge(config.access, peer, c.req.raw.headers)) return told === "https";
-  const host = c.req.header("host")?.toLowerCase();
-  const known = config.access.origins.filter((origin) => new URL(origin).host === host);
-  return known.length > 0 && known.every((origin) => origin.startsWith("https:"));
-}
-
-/** `answer` makes its own Response; the cookies set on the context go along with it. */
-function kept(c: Context, response: Response): Response {
-  for (const cookie of c.res.headers.getSetCookie()) response.headers.append("Set-Cookie", cookie);
-  return response;
-}

@@ -100,6 +100,18 @@ test("401 comes before 403, and 403 before 404", async () => {
   expect((await ask("/no-such", { "sec-fetch-site": "same-origin", cookie }, { method: "POST" })).status).toBe(404);
 });
 
+test("a refused form names the address that its sender came by, and no other", async () => {
+  const { ask } = consoleOf({ ...EVERY_WAY, BREAKGLASS_ORIGINS: "http://localhost:8080, https://bg.example.org" });
+  const edge = { "x-test-peer": "10.0.0.9", "x-authentik-username": "viktor", "sec-fetch-site": "cross-site" };
+  const refused = await ask("/echo", { ...edge, host: "bg.example.org" }, { method: "POST" });
+  const { detail } = (await refused.json()) as { detail: string };
+  expect([refused.status, detail.includes("https://bg.example.org"), detail.includes("localhost")]).toEqual([
+    403,
+    true,
+    false,
+  ]);
+});
+
 test("not signed in is said in the caller's own form, at the address that was asked for", async () => {
   const { ask } = consoleOf(EVERY_WAY);
   const page = await ask("/sessions/7?x=1", { accept: "text/html,*/*" });

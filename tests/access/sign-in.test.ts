@@ -1,13 +1,14 @@
 /** Signing in with the token: the form that proves itself, the cookie, and the way out. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Context, Hono } from "hono";
 import { openAccess } from "../../src/access/access.ts";
+import { localPath } from "../../src/access/local-path.ts";
 import type { Env } from "../../src/access/operator.ts";
-import { SIGNED_IN_FOR_MS } from "../../src/access/session-cookie.ts";
-import { localPath } from "../../src/access/sign-in.tsx";
+import { IDLE_MS, LONGEST_MS } from "../../src/access/sign-ins.ts";
+import { storePath } from "../../src/access/store.ts";
 import { readConfig } from "../../src/config.ts";
 import { Refusal } from "../../src/refusal.ts";
 
@@ -40,7 +41,7 @@ function consoleOf(env: Record<string, string> = {}, at = { now: Date.UTC(2026, 
       body,
       headers: { host: "localhost:8080", ...headers },
     });
-  return { ask, waited, at, data };
+  return { ask, waited, at, data, access };
 }
 
 /** What a browser without scripts does: opens the page, keeps its cookies, posts its form. */
@@ -70,7 +71,7 @@ test("a text browser signs in by the form alone, and lands where it wanted to go
   );
   expect([done.status, done.headers.get("location")]).toEqual([303, "/sessions?x=1"]);
   const set = cookieIn(done, "breakglass_8080");
-  expect(set).toMatch(/; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
+  expect(set).toMatch(/; Max-Age=43200; Path=\/; HttpOnly; SameSite=Lax$/);
   expect(set).not.toContain(TOKEN);
   expect(await (await ask("/who", { cookie: set.split(";")[0]! })).text()).toBe("local:token");
 });
@@ -173,7 +174,13 @@ test("a sign-in outlives a restart, and ends after 12 hours, with another token,
       )
     ).status,
   ).toBe(401);
-  before.at.now += SIGNED_IN_FOR_MS - 1;
+  const began = before.at.now;
+  // Seen every half idle time, so that it is the 12 hours that end it.
+  while (before.at.now + IDLE_MS / 2 < began + LONGEST_MS) {
+    before.at.now += IDLE_MS / 2;
+    expect((await before.ask("/who", { cookie })).status).toBe(200);
+  }
+  before.at.now = began + LONGEST_MS - 1;
   expect((await before.ask("/who", { cookie })).status).toBe(200);
   before.at.now += 1;
   expect((await before.ask("/who", { cookie })).status).toBe(401);
@@ -189,15 +196,85 @@ test("a sign-in outlives a restart, and ends after 12 hours, with another token,
   }
 });
 
-test("what is on disk opens nothing: revoked sign-ins are kept as digests, for their owner alone", async () => {
+test("30 minutes without a tap end it, and so says the next console; being seen starts them anew", async () => {
+  const first = consoleOf();
+  const cookie = await signIn(first.ask);
+  first.at.now += IDLE_MS - 1;
+  expect((await first.ask("/who", { cookie })).status).toBe(200);
+  first.at.now += IDLE_MS - 1;
+  const second = consoleOf({ BREAKGLASS_DATA_DIR: first.data }, first.at);
+  expect((await second.ask("/who", { cookie })).status).toBe(200);
+  first.at.now += IDLE_MS;
+  expect((await first.ask("/who", { cookie })).status).toBe(401);
+  expect((await second.ask("/who", { cookie })).status).toBe(401);
+});
+
+test("what is on disk opens nothing: neither cookie nor token stands in any file, and all are their owner's alone", async () => {
   const { ask, data } = consoleOf();
-  const cookie = await signIn(ask);
-  await ask("/logout", { cookie, "sec-fetch-site": "same-origin" }, "");
-  const revoked = join(data, "lab", "access", "revoked");
-  expect(statSync(revoked).mode & 0o777).toBe(0o600);
-  expect(readFileSync(revoked, "utf8")).toMatch(/^[0-9a-f]{64}\n$/);
-  appendFileSync(revoked, "not a digest\n");
-  expect((await consoleOf({ BREAKGLASS_DATA_DIR: data }).ask("/who", { cookie })).status).toBe(401);
+  const value = (await signIn(ask)).split("=")[1]!;
+  const folder = join(data, "lab", "access");
+  const files = readdirSync(folder);
+  expect(files).toContain("operators.db");
+  for (const file of files) {
+    const path = join(folder, file);
+    expect([file, statSync(path).mode & 0o077]).toEqual([file, 0]);
+    const bytes = readFileSync(path);
+    expect([file, bytes.includes(value), bytes.includes(TOKEN)]).toEqual([file, false, false]);
+  }
+});
+
+test("a damaged file is moved aside, never deleted, and the token still signs in", async () => {
+  const { data } = consoleOf();
+  const path = storePath(join(data, "lab"));
+  for (const end of ["-wal", "-shm"]) rmSync(path + end, { force: true });
+  writeFileSync(path, "this is no database, and it is long enough to be looked at as one".repeat(200));
+  const { ask, access } = consoleOf({ BREAKGLASS_DATA_DIR: data });
+  expect(access.troubles.join()).toContain("moved to");
+  expect(readdirSync(join(data, "lab", "access")).some((name) => name.includes(".bad-"))).toBe(true);
+  expect((await ask("/who", { cookie: await signIn(ask) })).status).toBe(200);
+});
+
+test("signing in again on the same browser gives another cookie, and the one before is worth nothing", async () => {
+  const { ask } = consoleOf();
+  const first = await signIn(ask);
+  const done = await ask(
+    "/login",
+    { "sec-fetch-site": "same-origin", "content-type": "application/json", cookie: first },
+    JSON.stringify({ token: TOKEN }),
+  );
+  const second = cookieIn(done, "breakglass_8080").split(";")[0]!;
+  expect(second).not.toBe(first);
+  expect((await ask("/who", { cookie: first })).status).toBe(401);
+  expect((await ask("/who", { cookie: second })).status).toBe(200);
+});
+
+test("over plain http from elsewhere nobody signs in, and it says why; asked for by name it does, and says so, too", async () => {
+  const lan = { BREAKGLASS_ORIGINS: "http://bg.lan:8080" };
+  const own = { host: "bg.lan:8080", "sec-fetch-site": "same-origin", "content-type": "application/json" };
+  const body = JSON.stringify({ token: TOKEN });
+  const refused = consoleOf(lan);
+  const no = await refused.ask("/login", own, body);
+  expect([no.status, await no.text(), no.headers.getSetCookie()]).toEqual([
+    403,
+    expect.stringContaining("plain http"),
+    [],
+  ]);
+  const page = await refused.ask("/login", { host: "bg.lan:8080", accept: "text/html" });
+  const html = await page.text();
+  expect([html.includes("plain http"), html.includes('type="password"'), page.headers.getSetCookie()]).toEqual([
+    true,
+    false,
+    [],
+  ]);
+  const allowed = consoleOf({ ...lan, BREAKGLASS_INSECURE_HTTP: "1" });
+  const cookie = cookieIn(await allowed.ask("/login", own, body), "breakglass_8080").split(";")[0]!;
+  expect((await allowed.ask("/who", { host: "bg.lan:8080", cookie })).status).toBe(200);
+  expect(await (await allowed.ask("/login", { host: "bg.lan:8080", accept: "text/html" })).text()).toContain(
+    "BREAKGLASS_INSECURE_HTTP",
+  );
+  // The very same cookie, where plain http is not asked for.
+  const strict = consoleOf({ ...lan, BREAKGLASS_DATA_DIR: allowed.data });
+  expect((await strict.ask("/who", { host: "bg.lan:8080", cookie })).status).toBe(401);
 });
 
 test("no single changed character of a cookie signs anybody in", async () => {

@@ -1,0 +1,41 @@
+/**
+ * What was done at the server's own terminal, on its way to the audit. The log has one writer, the console; so the terminal leaves
+ * a line in access's own file, and the console takes it over. Each is handed over once, or again after a crash in between.
+ */
+import { z } from "zod";
+import type { Store } from "./store.ts";
+import type { AccessEvent } from "./told.ts";
+
+const Left = z.object({
+  is: z.enum(["link_made", "removed", "revoked"]),
+  name: z.string().nullable(),
+  from: z.string(),
+  why: z.string(),
+  at: z.number(),
+  times: z.number(),
+});
+
+export function leave(
+  store: Store,
+  event: Pick<AccessEvent, "name" | "from" | "why"> & { is: z.output<typeof Left>["is"] },
+): void {
+  const { is, name, from, why } = event;
+  store.db
+    .query("insert into told (body) values (?)")
+    .run(JSON.stringify({ is, name, from, why, at: Date.now(), times: 1 }));
+}
+
+export function takeLeft(store: Store, take: (event: AccessEvent) => void): void {
+  try {
+    for (const { id, body } of store.db.query("select id, body from told order by id").all() as {
+      id: number;
+      body: string;
+    }[]) {
+      const read = Left.safeParse(JSON.parse(body));
+      if (read.success) take(read.data);
+      store.db.query("delete from told where id = ?").run(id);
+    }
+  } catch (error) {
+    console.error("access:", error);
+  }
+}
