@@ -1,10 +1,12 @@
 /**
  * An approval: the card in the transcript with what exactly would run, and the line on the first screen that leads to it. An
- * open card has Allow and Deny, once on the page; a lapsed one says why, and asks the agent to ask again.
+ * open card has Allow and Deny, once on the page; a lapsed one says why, and asks the agent to ask again. A question of the
+ * agent's is one, too, and drawn in `question.tsx`.
  */
 import { type Approval, askedInWords } from "../src/agent/approval-event.ts";
 import { REFUSALS_TO_NOTICE, RequestId, TO_OWN_ID } from "./hx.tsx";
 import { exact, plain } from "./plain.tsx";
+import { QuestionItem } from "./question.tsx";
 import { Ago, Left } from "./time.tsx";
 
 export interface ApprovalItemProps {
@@ -25,7 +27,9 @@ const CLASSES: Readonly<Record<Approval["class"], string>> = {
   unknown: "effect unknown",
 };
 
-export function ApprovalItem({ approval, now, requestId }: ApprovalItemProps) {
+export function ApprovalItem(props: ApprovalItemProps) {
+  if (props.approval.tool === "ask") return <QuestionItem {...props} again={<AskAgain {...props} />} />;
+  const { approval, now, requestId } = props;
   const open = approval.state === "open";
   return (
     <li id={`p-${approval.approval_id}`} class={open ? "card is-work asks" : "card"}>
@@ -106,6 +110,8 @@ function Verdict({ approval, now }: { approval: Approval; now: number }) {
           </small>
         </>
       );
+    case "answered":
+      return null;
     default:
       return approval.state satisfies never;
   }
@@ -165,7 +171,7 @@ function Answers({ approval: { approval_id, tool }, requestId }: { approval: App
 }
 
 /** A prompt like any other. Its id is made of the card's: two taps, or two phones, are one prompt. */
-function AskAgain({ approval, requestId }: { approval: Approval; requestId?: string }) {
+function AskAgain({ approval, requestId }: Omit<ApprovalItemProps, "now">) {
   const address = `/api/session/${approval.session}/prompt`;
   return (
     <form method="post" action={address} hx-post={address} hx-sync="this:drop" {...TO_OWN_ID} {...REFUSALS_TO_NOTICE}>
@@ -179,23 +185,28 @@ function AskAgain({ approval, requestId }: { approval: Approval; requestId?: str
 }
 
 export const askAgainPrompt = (approval: Approval): string =>
-  `The approval for “${askedInWords(approval)}” on ${approval.target} lapsed (${approval.why}); nothing ran. Look at how things stand now, and ask again if it is still right.`;
+  approval.tool === "ask"
+    ? `Nobody answered your question “${askedInWords(approval)}” (${approval.why}). Look at how things stand now, and ask again if it still matters.`
+    : `The approval for “${askedInWords(approval)}” on ${approval.target} lapsed (${approval.why}); nothing ran. Look at how things stand now, and ask again if it is still right.`;
 
 export interface AskingProps {
-  /** The open ones of the session, oldest first. */
+  /** The open ones of the target, oldest first. */
   readonly approvals: readonly Approval[];
+  /** The page's own: its cards are on this page, and come first. */
+  readonly session: string;
   /** The seq it is true at: console.js drops a line that is older than the one on the page. */
   readonly seq?: number;
 }
 
 /** One line over the composer, always there and mostly empty, so that nothing moves. Pushed to everybody by the stream. */
-export function Asking({ approvals, seq }: AskingProps) {
-  const first = approvals[0];
+export function Asking({ approvals, session, seq }: AskingProps) {
+  const own = approvals.find((approval) => approval.session === session);
+  const first = own ?? approvals[0];
   return (
     <p id="asking" data-seq={seq}>
       {first && (
-        <a href={`#p-${first.approval_id}`}>
-          The agent asks: {plain(askedInWords(first))}
+        <a href={`${own ? "" : `/sessions/${first.session}`}#p-${first.approval_id}`}>
+          The agent asks{own ? "" : " in another session"}: {plain(askedInWords(first))}
           {approvals.length > 1 && ` (and ${approvals.length - 1} more)`}
         </a>
       )}
@@ -204,5 +215,5 @@ export function Asking({ approvals, seq }: AskingProps) {
 }
 
 /** For a terminal. */
-export const approvalText = ({ state, by, why, target, ...asked }: Approval): string =>
-  `${plain(askedInWords(asked))} on ${plain(target)}: ${state}${by ? ` by ${plain(by)}` : ""}${why && `, ${plain(why)}`}\n`;
+export const approvalText = ({ state, by, why, text, target, ...asked }: Approval): string =>
+  `${plain(askedInWords(asked))} on ${plain(target)}: ${state}${by ? ` by ${plain(by)}` : ""}${why && `, ${plain(why)}`}${text === null ? "" : `: ${plain(text)}`}\n`;

@@ -15,6 +15,7 @@ import { type Definition, isModelName } from "./definition.ts";
 import { agentEnvironment } from "./environment.ts";
 import { type EventQueue, eventQueue } from "./event-queue.ts";
 import { SERVER } from "./fitness.ts";
+import { type Idle, type IdleLimits, idleLimits, idleOf } from "./idle.ts";
 import { markedProcesses, sweep } from "./processes.ts";
 import { type Translator, translator } from "./stream-json.ts";
 import { TOOL_NAMES, type ToolServer } from "./tools.ts";
@@ -37,8 +38,7 @@ export interface ClaudeDeps {
   /** The server's environment; an allow-list of it is passed on. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly budget_usd?: number | null;
-  /** The longest silence while no tool call of ours is under way. */
-  readonly silence_ms?: number;
+  readonly idle?: Partial<IdleLimits>;
   readonly patience?: Partial<Patience>;
 }
 
@@ -50,8 +50,6 @@ interface Patience {
 }
 
 const PATIENCE: Patience = { after_result: 5000, interrupt: 2000, signal: 1000 };
-/** A stream of the API that stalls midway is never noticed by the CLI itself (100 s and more were seen). */
-const SILENCE_MS = 180_000;
 const STDERR_KEPT = 4000;
 
 export function claudeAgent(given: ClaudeDeps): Agent {
@@ -91,6 +89,7 @@ class ClaudeTurn implements AgentTurn {
   private translator: Translator | null = null;
   /** Why we end it; what the process then does is not news. */
   private cause: Ending | null = null;
+  private idle: Idle | null = null;
   private stopping: Promise<string> | null = null;
   private swept = 0;
 
@@ -149,17 +148,15 @@ class ClaudeTurn implements AgentTurn {
     let conversation = conversationFor(deps.config_dir, input.resumes);
     for (const last_try of [false, true]) {
       if (this.stopping) return;
-      if (conversation.lost)
-        this.queue.push({
-          is: "remarked",
-          text: "The agent's memory of this session was lost; it begins anew and knows only this prompt",
-        });
+      const recall = conversation.resume ? "" : (input.recall?.() ?? "");
+      if (conversation.lost) this.queue.push({ is: "remarked", text: lostInWords(recall) });
       const argv = [
         program,
         ...deps.program.slice(1),
         ...claudeArgv(deps.definition, { model, mcp_config, conversation, budget_usd: deps.budget_usd ?? null }),
       ];
-      const curable = await this.runOnce(argv, cwd, promptFor(input, conversation.lost), last_try);
+      const told = promptFor(input, { lost: conversation.lost, recall, mark: randomUUID().slice(0, 12) });
+      const curable = await this.runOnce(argv, cwd, told, last_try);
       // The file says one thing and the CLI another (a crash between the two): once, the other way round.
       if (curable === "conversation_unknown") conversation = { id: randomUUID(), resume: false, lost: true };
       else if (curable === "conversation_in_use") conversation = { ...conversation, resume: true };
@@ -174,6 +171,7 @@ class ClaudeTurn implements AgentTurn {
     this.translator = lines;
     let stderr = "";
     let heard_at = performance.now();
+    let progress_at = heard_at;
     let lingering: ReturnType<typeof setTimeout> | undefined;
 
     const child = startChild(
@@ -190,7 +188,9 @@ class ClaudeTurn implements AgentTurn {
           return;
         }
         const was_concluded = lines.concluded;
+        const progress = lines.progress;
         const events = lines.line(text);
+        if (lines.progress > progress) progress_at = heard_at;
         if (!(lines.curable && !last_try)) for (const event of events) this.tell(event);
         if (lines.unfit) void this.endBecause({ is: "stopped" }, child);
         if (lines.concluded && !was_concluded) {
@@ -207,21 +207,25 @@ class ClaudeTurn implements AgentTurn {
     this.child = child;
     child.write(userLine(prompt));
 
-    const silence_ms = deps.silence_ms ?? silenceFor(deps.env);
+    const limits = { ...idleLimits(deps.env), ...deps.idle };
     const watch = setInterval(
       () => {
-        if (deps.tools.running(input.turn) > 0) heard_at = performance.now();
-        else if (performance.now() - heard_at > silence_ms)
-          void this.endBecause({ is: "silent", after_ms: silence_ms }, child);
+        const now = performance.now();
+        if (deps.tools.running(input.turn) > 0) heard_at = progress_at = now;
+        const shown = { heard_at, progress_at, progress: lines.progress };
+        const idle = lines.concluded ? null : idleOf(shown, limits, now);
+        if (!idle || this.cause) return;
+        this.idle = idle;
+        void this.endBecause({ is: "silent", after_ms: idle.after_ms }, child);
       },
-      Math.min(1000, silence_ms / 4),
+      Math.min(1000, ...Object.values(limits).map((ms) => ms / 4)),
     );
 
     const ending = await child.ended;
     clearInterval(watch);
     clearTimeout(lingering);
     this.child = null;
-    const last = lines.end(this.cause ?? ending, stderr);
+    const last = lines.end(this.cause ?? ending, stderr, this.idle);
     if (lines.curable && !last_try && !this.cause) return lines.curable;
     for (const event of last) this.tell(event);
     return null;
@@ -279,11 +283,8 @@ class ClaudeTurn implements AgentTurn {
   }
 }
 
-/** A slow backend's own limit, where the operator set one, is waited for. */
-function silenceFor(env: ClaudeDeps["env"]): number {
-  const limit = Number(env.API_TIMEOUT_MS);
-  return Number.isFinite(limit) && limit > 0 ? Math.max(SILENCE_MS, limit + 10_000) : SILENCE_MS;
-}
+const lostInWords = (recall: string): string =>
+  `The agent's memory of this session was lost; it begins anew ${recall === "" ? "and knows only this prompt" : "and was given the transcript in brief"}`;
 
 function makeFolder(path: string): string | null {
   try {

@@ -4,12 +4,13 @@
  */
 import type { TurnInput } from "../sessions/agent.ts";
 import type { Conversation } from "./conversation.ts";
+import { asData } from "./data.ts";
 import type { Definition } from "./definition.ts";
 import { SERVER } from "./fitness.ts";
 
 const MOST_STEPS = 100;
-/** The CLI gives up an HTTP tool call after 60 s unless told otherwise; a call may wait for an operator. */
-const TOOL_TIMEOUT_MS = 3_600_000;
+/** The CLI gives up an HTTP tool call after 60 s unless told otherwise; a call may wait for an operator, a day at most. */
+const TOOL_TIMEOUT_MS = 90_000_000;
 
 export function claudeArgv(
   definition: Definition,
@@ -44,16 +45,31 @@ export function mcpConfig(url: string, token: string): object {
   return { mcpServers: { [SERVER]: { type: "http", url, headers, timeout: TOOL_TIMEOUT_MS } } };
 }
 
-/** What the model reads: what it must know of the last turn, then the operator's words as they are. */
-export function promptFor(input: Pick<TurnInput, "prompt" | "aftermath">, lost: boolean): string {
+/** What the agent has of the session's earlier turns when it does not remember them itself. */
+export interface Memory {
+  /** It had a conversation, and that is gone. */
+  readonly lost: boolean;
+  /** The transcript in brief; "" where it remembers, or where there is none. */
+  readonly recall: string;
+  /** Frames the recall, which holds output; made anew each time. */
+  readonly mark: string;
+}
+
+/** What the model reads: what it must know of the last turn and of those before, then the operator's words as they are. */
+export function promptFor(input: Pick<TurnInput, "prompt" | "aftermath">, { lost, recall, mark }: Memory): string {
   const notes = [
     input.aftermath,
     lost ? "Your memory of the earlier turns of this session was lost. Look at how things stand before you act." : null,
+    recall === ""
+      ? null
+      : "The console's transcript of them, shortened, stands below; after it, the operator's prompt.",
   ].filter((note) => note !== null && note !== "");
-  const text =
-    notes.length > 0
-      ? `[From the console, not from the operator: ${notes.join(" ")}]\n\n${input.prompt}`
-      : input.prompt;
+  const parts = [
+    notes.length > 0 ? `[From the console, not from the operator: ${notes.join(" ")}]` : "",
+    recall === "" ? "" : asData(recall, mark),
+    input.prompt,
+  ];
+  const text = parts.filter((part) => part !== "").join("\n\n");
   // "/clear" would be obeyed by the CLI and drop the conversation; with a space before it, it is a prompt.
   return /^\s*\//.test(text) ? ` ${text.trimStart()}` : text;
 }

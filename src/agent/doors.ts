@@ -10,7 +10,10 @@ import { VERB_NAMES, verbNamed } from "../power/verb.ts";
 import { Refusal } from "../refusal.ts";
 import type { AgentTools, ToolAnswer, ToolCall } from "../sessions/agent.ts";
 import type { Target } from "../target/target.ts";
-import type { Permission } from "./permission.ts";
+import type { Approvals } from "./approval.ts";
+import type { Asker, Permission } from "./permission.ts";
+import { askOperator } from "./question.ts";
+import type { Runbooks } from "./runbooks.ts";
 import { LONGEST_S, type VmRuns } from "./vm-run.ts";
 
 export interface Doors {
@@ -22,6 +25,8 @@ export interface Doors {
   readonly power: Power;
   readonly checks: Checks;
   readonly permission: Permission;
+  readonly approvals: Pick<Approvals, "inquire">;
+  readonly runbooks: Runbooks;
 }
 
 /** Patience with a call that the transcript does not tell; then it is run all the same. */
@@ -48,20 +53,26 @@ export function agentTools(doors: Doors): AgentTools {
     vmRun: ({ command, reason, timeout_s, signal, ...call }) =>
       within(call, async ({ session, target }) => {
         const limit_s = Math.min(Math.max(Math.round(timeout_s), 1), LONGEST_S);
-        const asker = { session, target, turn: call.turn, reason, signal };
+        const asker: Asker = { session, target, reason, signal, ...call };
         const permitted = await doors.permission.forCommand(command, limit_s, asker);
-        if (permitted.is === "no") return no(permitted.why);
+        if (permitted.is === "no") return no(permitted.why, permitted.ended);
         return doors.runs.run({ session, target, command, timeout_s: limit_s, tool_id: call.tool_id, signal });
       }),
     power: ({ verb, reason, signal, ...call }) =>
       within(call, async ({ session, target }) => {
         const known = verbNamed(verb);
         if (!known) return no(`unknown verb '${verb}'; there are ${VERB_NAMES.join(", ")}`);
-        const permitted = await doors.permission.forVerb(known, { session, target, turn: call.turn, reason, signal });
-        if (permitted.is === "no") return no(permitted.why);
+        const permitted = await doors.permission.forVerb(known, { session, target, reason, signal, ...call });
+        if (permitted.is === "no") return no(permitted.why, permitted.ended);
         // An approval is one action: its id, so that one yes can't run twice.
         const id = permitted.approval_id ?? randomUUID();
-        const action = await doors.power.carryOut({ id, verb: known.name, target, by: permitted.by, override: null });
+        const action = await doors.power.carryOutForAgent({
+          id,
+          verb: known.name,
+          target,
+          by: permitted.by,
+          override: null,
+        });
         const ended = await unlessOver(signal, doors.power.settled(target, action.id));
         if (!ended)
           return no(
@@ -90,6 +101,11 @@ export function agentTools(doors: Doors): AgentTools {
         const read = run.readings.map((r) => `$ ${r.command}\n${r.output}${r.why ? `[${r.why}]` : ""}`).join("\n");
         return { text: `${found}\n\n${read}`, is_error: false };
       }),
+    runbook: ({ name, ...call }) => within(call, () => doors.runbooks.answer(name)),
+    ask: ({ question, choices, signal, ...call }) =>
+      within(call, ({ session, target }) =>
+        askOperator(doors.approvals, { question, choices }, { session, target, reason: "", signal, ...call }),
+      ),
   };
 }
 
@@ -105,4 +121,4 @@ function unlessOver<T>(signal: AbortSignal | undefined, work: Promise<T>): Promi
   ]);
 }
 
-const no = (text: string): ToolAnswer => ({ text, is_error: true, own_words: true });
+const no = (text: string, ended?: string): ToolAnswer => ({ text, is_error: true, own_words: true, ended });

@@ -1,7 +1,8 @@
 /**
  * The environment of the agent's process: an allow-list, because whatever stands in it, the agent's program can read.
  * Nothing of ours is in it (no bearer token, no ssh-agent socket, no BREAKGLASS_ setting) but the marker by which its
- * processes are found again. The CLI's own variables for other backends pass through as they are. Pure.
+ * processes are found again. The CLI's own variables for other backends pass through as they are; docs/settings.md tells
+ * of them ("Which API the agent talks to"). Pure.
  */
 
 /** By exact name. */
@@ -31,7 +32,17 @@ const NAMES = new Set([
   "CLAUDE_CODE_MAX_RETRIES",
   "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
   "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS",
-  "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+  // A certificate of our own, where a gateway asks for one.
+  "CLAUDE_CODE_CLIENT_CERT",
+  "CLAUDE_CODE_CLIENT_KEY",
+  "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
+  // Which backend. By name: others that begin so switch tools on.
+  "CLAUDE_CODE_USE_BEDROCK",
+  "CLAUDE_CODE_USE_VERTEX",
+  "CLAUDE_CODE_USE_FOUNDRY",
+  "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+  "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+  "CLAUDE_CODE_SKIP_FOUNDRY_AUTH",
   "MAX_THINKING_TOKENS",
   "DISABLE_PROMPT_CACHING",
   "DISABLE_INTERLEAVED_THINKING",
@@ -40,18 +51,7 @@ const NAMES = new Set([
 ]);
 
 /** By how the name begins: the API or a gateway; Bedrock; Vertex; Foundry. */
-const BEGINNINGS = [
-  "LC_",
-  "ANTHROPIC_",
-  "CLAUDE_CODE_USE_",
-  "CLAUDE_CODE_SKIP_BEDROCK_",
-  "CLAUDE_CODE_SKIP_VERTEX_",
-  "CLAUDE_CODE_SKIP_FOUNDRY_",
-  "AWS_",
-  "VERTEX_REGION_",
-  "GOOGLE_",
-  "AZURE_",
-];
+const BEGINNINGS = ["LC_", "ANTHROPIC_", "AWS_", "VERTEX_REGION_", "GOOGLE_", "AZURE_"];
 
 /** By which the processes of a turn are found in /proc, also by a later server. */
 export const MARKER = "BREAKGLASS_TURN";

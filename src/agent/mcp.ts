@@ -31,7 +31,18 @@ const DESCRIPTIONS: Record<ToolName, string> = {
   power:
     "Gives one verb to the Proxmox VE host for this VM. status and forensics change nothing. start, stop, reset and cycle affect the running VM and may be refused or need the operator's yes.",
   check: "Runs one of the console's scripted, read-only diagnoses and answers with its findings and outputs.",
+  runbook:
+    "Reads the operator's own runbooks (how things are set up and mended here). Without a name it answers with their list. Changes nothing.",
+  ask: "Asks the operator one question and waits for their words, minutes perhaps, or for no answer. For what only they can know or decide; whether something may run is asked by the tool that would run it.",
 };
+
+/** What is on a button is one plain line: nothing that breaks it, reorders it or hides in it. */
+const choice = z
+  .string()
+  .trim()
+  .min(1)
+  .max(60)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]*$/u, "a choice is one line of plain characters");
 
 /** `admit` knows the tokens; null refuses. */
 export function listenForTools(admit: (token: string) => OpenTurn | null): Listener {
@@ -100,6 +111,25 @@ function serverFor(turn: OpenTurn): McpServer {
     "check",
     { description: DESCRIPTIONS.check, inputSchema: { name: z.enum(CHECK_NAMES) } },
     answer("check"),
+  );
+  server.registerTool(
+    "runbook",
+    {
+      description: DESCRIPTIONS.runbook,
+      inputSchema: { name: z.string().min(1).max(200).optional().describe("A name from the list.") },
+    },
+    answer("runbook"),
+  );
+  server.registerTool(
+    "ask",
+    {
+      description: DESCRIPTIONS.ask,
+      inputSchema: {
+        question: z.string().trim().min(1).max(1000).describe("One question, short: it is read on a phone."),
+        choices: z.array(choice).min(1).max(4).optional().describe("Answers to tap; they may still write another one."),
+      },
+    },
+    answer("ask"),
   );
   return server;
 }

@@ -5,12 +5,13 @@
 import { type Preflight, preflightLines } from "../power/preflight.ts";
 import type { Verb } from "../power/verb.ts";
 import type { Target } from "../target/target.ts";
-import type { Approvals, Asking, Decision } from "./approval.ts";
+import { type Approvals, type Asking, type Decision, STOPPED } from "./approval.ts";
 import { askedInWords } from "./approval-event.ts";
 import type { CommandClass } from "./command-class.ts";
 import { type AgentPower, classOfVerb, type Known, type Rule, ruleForCommand, ruleForVerb } from "./policy.ts";
 
 export interface PermissionParts {
+  /** For targets that say nothing else themselves. */
   readonly power: AgentPower;
   readonly approvals: Approvals;
   readonly classOf: (command: string) => CommandClass;
@@ -23,6 +24,7 @@ export interface Asker {
   readonly session: string;
   readonly target: Target;
   readonly turn: string;
+  readonly tool_id?: string;
   readonly reason: string;
   /** The turn's; aborted, nobody waits any more. */
   readonly signal?: AbortSignal;
@@ -31,13 +33,15 @@ export interface Asker {
 export type Permitted =
   /** `approval_id` is null where nobody had to be asked. */
   | { readonly is: "yes"; readonly by: string; readonly approval_id: string | null }
-  | { readonly is: "no"; readonly why: string };
+  /** `ended` is set where the turn ended while it waited: for whoever stopped it. */
+  | { readonly is: "no"; readonly why: string; readonly ended?: string };
 
 export class Permission {
   constructor(private readonly parts: PermissionParts) {}
 
   async forVerb(verb: Verb, asker: Asker): Promise<Permitted> {
-    const { power, preflight } = this.parts;
+    const { preflight } = this.parts;
+    const power = this.powerOn(asker.target);
     const seen = preflight(verb, asker.target);
     const rule = () => ruleForVerb(power, verb, knownOf(preflight(verb, asker.target), asker.target));
     return this.by(rule, asker, {
@@ -53,7 +57,7 @@ export class Permission {
 
   async forCommand(command: string, timeout_s: number, asker: Asker): Promise<Permitted> {
     const kind = this.parts.classOf(command);
-    return this.by(() => ruleForCommand(this.parts.power, kind), asker, {
+    return this.by(() => ruleForCommand(this.powerOn(asker.target), kind), asker, {
       tool: "vm_run",
       input: { command, reason: asker.reason, timeout_s },
       target: `${placeOf(asker.target)}, as ${asker.target.vm.user}`,
@@ -62,25 +66,37 @@ export class Permission {
     });
   }
 
+  private powerOn(target: Target): AgentPower {
+    return target.agent_power ?? this.parts.power;
+  }
+
   private async by(
     rule: () => Rule,
     asker: Asker,
     ask: Pick<Asking, "tool" | "input" | "target" | "class" | "preflight">,
   ): Promise<Permitted> {
-    const { session, turn, reason, signal } = asker;
+    const { session, target, turn, tool_id, reason, signal } = asker;
     const agent = `agent:${turn.slice(0, 8)}`;
     const first = rule();
     if (first.is === "refuse") return { is: "no", why: first.why };
     if (first.is === "run") return { is: "yes", by: agent, approval_id: null };
-    const decision = await this.parts.approvals.ask({ session, turn, reason, ...ask }, signal);
-    if (decision.is !== "allowed") return { is: "no", why: noInWords(decision, askedInWords(ask), ask.target) };
-    if (signal?.aborted) return { is: "no", why: "The turn was stopped before it began; nothing ran." };
+    const decision = await this.parts.approvals.ask({ session, turn, tool_id, reason, on: target, ...ask }, signal);
+    if (decision.is !== "allowed")
+      return {
+        is: "no",
+        why: noInWords(decision, askedInWords(ask), ask.target),
+        ended: decision.is === "lapsed" && decision.why === STOPPED ? WAITED : undefined,
+      };
+    if (signal?.aborted)
+      return { is: "no", why: "The turn was stopped before it began; nothing ran.", ended: "nothing of it ran" };
     // Minutes may have passed: a lock or another's action that came meanwhile counts.
     const now = rule();
     if (now.is === "refuse") return { is: "no", why: `${decision.by} allowed it, but nothing ran: ${now.why}` };
     return { is: "yes", by: `${agent} allowed by ${decision.by}`, approval_id: decision.approval_id };
   }
 }
+
+const WAITED = "it waited for the operator's yes; nothing of it ran";
 
 /** What the agent hears: what did not run, why, and how it can go on. */
 function noInWords(decision: Exclude<Decision, { is: "allowed" }>, what: string, where: string): string {
@@ -104,4 +120,4 @@ function knownOf(seen: Preflight, target: Target): Known {
   };
 }
 
-const placeOf = (target: Target): string => `${target.name} (VM ${target.vmid})`;
+export const placeOf = (target: Target): string => `${target.name} (VM ${target.vmid})`;

@@ -1,4 +1,4 @@
-/** One address: the operator's yes or no to what the agent asks. It answers once; the card comes back on every stream. */
+/** One address: the operator's yes or no, or words, to what the agent asks. It answers once; the card comes back on every stream. */
 import { Hono } from "hono";
 import { z } from "zod";
 import { ApprovalItem, approvalText } from "../../views/approval.tsx";
@@ -8,6 +8,7 @@ import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
 import { approvalRead } from "../sessions/reader.ts";
 import type { Approvals } from "./approval.ts";
+import { ANSWER_LONGEST } from "./question.ts";
 
 export interface ApprovalParts {
   readonly approvals: Approvals;
@@ -15,7 +16,12 @@ export interface ApprovalParts {
 
 /** `request_id` proves our own page where a text browser sends no header that does; the approval's own id makes it once. */
 const Answer = z.object({
-  decision: z.enum(["allow", "deny"], { error: "allow or deny" }),
+  decision: z.enum(["allow", "deny", "answer"], { error: "allow or deny; answer, with text, to a question" }),
+  text: z
+    .string()
+    .trim()
+    .max(ANSWER_LONGEST, `an answer has at most ${ANSWER_LONGEST} characters; send the rest as a prompt`)
+    .optional(),
   request_id: z.string().optional(),
 });
 
@@ -24,9 +30,12 @@ export function approvalRoutes({ approvals }: ApprovalParts) {
   app.post("/api/approval/:id", async (c) => {
     const id = c.req.param("id");
     const asked = approvals.find(id) ?? refuse(404, "approval not found; reload the page to see what is asked");
-    const { decision } = await readBody(c, Answer, 'send {"decision": "allow"} or {"decision": "deny"}');
+    const { decision, text } = await readBody(c, Answer, 'send {"decision": "allow"} or {"decision": "deny"}');
     const by = c.get("operator").name;
-    const approval = await approvals.answer(id, decision === "allow" ? "allowed" : "denied", by);
+    const approval =
+      decision === "answer"
+        ? await approvals.reply(id, text || refuse(422, "the answer is empty; say something, then send"), by)
+        : await approvals.answer(id, decision === "allow" ? "allowed" : "denied", by);
     return answer(c, {
       json: approvalRead(approval),
       page: { seeOther: `/sessions/${asked.session}` },

@@ -1,7 +1,7 @@
 /**
  * The lab's scripted responder: answers a prompt by running the console's checks and laying words around what they found. It
- * is no AI and says so first. It goes through the same tools as an agent, and never changes anything: what would mend it is
- * named for the operator to tap or type.
+ * is no AI and says so first. It goes through the same tools as an agent: it changes nothing by itself, and where the operator asks
+ * it to mend what a check found, it asks with a card like any agent, so that Allow and Deny can be rehearsed, too.
  */
 import { CHECKS, type CheckName } from "../checks/check.ts";
 import type { Finding } from "../checks/finding.ts";
@@ -13,13 +13,15 @@ import { eventQueue } from "./event-queue.ts";
 const LET_END_MS = 3000;
 
 export const INTRODUCTION =
-  "I am the lab's scripted responder, not an AI: I run the console's own checks and tell you what they find. I change nothing.";
+  "I am the lab's scripted responder, not an AI: I run the console's own checks and tell you what they find. I change nothing, unless you ask me to mend what they found and then allow it.";
 
-export function scriptedAgent(tools: Pick<AgentTools, "check">): Agent {
+type Tools = Pick<AgentTools, "check"> & Partial<Pick<AgentTools, "vmRun">>;
+
+export function scriptedAgent(tools: Tools): Agent {
   return { name: "scripted", start: (input) => startScripted(input, tools) };
 }
 
-function startScripted(input: TurnInput, tools: Pick<AgentTools, "check">): AgentTurn {
+function startScripted(input: TurnInput, tools: Tools): AgentTurn {
   const events = eventQueue<AgentEvent>();
   const abort = new AbortController();
   let under_way: CheckName | null = null;
@@ -35,6 +37,20 @@ function startScripted(input: TurnInput, tools: Pick<AgentTools, "check">): Agen
     return answer.is_error ? [notRun(name, answer)] : findingsIn(answer.text);
   };
 
+  /** Asks for the repair of what was found, and looks again. Resolves with what is found after it. */
+  const mend = async (found: readonly Finding[]): Promise<Finding[] | null> => {
+    const repair = repairFor(found);
+    if (!repair || !tools.vmRun) return null;
+    const tool_id = `repair-${input.turn.slice(0, 8)}`;
+    const { command, reason } = repair;
+    events.push({ is: "called", name: "vm_run", input: { command, reason, timeout_s: 60 }, tool_id });
+    const call = { turn: input.turn, tool_id, signal: abort.signal, command, reason, timeout_s: 60 };
+    const answer = await tools.vmRun(call).catch((error: unknown) => ({ text: String(error), is_error: true }));
+    if (abort.signal.aborted) return [];
+    events.push({ is: "returned", tool_id, output: answer.text, is_error: answer.is_error });
+    return answer.is_error ? [] : ask(repair.check, 9);
+  };
+
   const work = async () => {
     const began = performance.now();
     events.push({ is: "started", session_id: input.resumes ?? crypto.randomUUID(), agent: "scripted" });
@@ -48,7 +64,10 @@ function startScripted(input: TurnInput, tools: Pick<AgentTools, "check">): Agen
       // A VM that does not answer can only be judged from its host.
       if (saysSilent(findings) && !names.includes("qemu")) names.push("qemu");
     }
-    const said = inWords(names, found);
+    const after = wantsMending(input.prompt) ? await mend(found) : null;
+    if (abort.signal.aborted) return;
+    const words = inWords(names, after === null || after.length === 0 ? found : after);
+    const said = after === null ? words : `${after.length > 0 ? "After the repair" : "It was not mended"}. ${words}`;
     events.push({ is: "said", text: said });
     const is_error = found.length > 0 && found.every((finding) => finding.level === "unknown");
     const duration_ms = Math.round(performance.now() - began);
@@ -118,6 +137,41 @@ export function findingsIn(text: string): Finding[] {
   });
 }
 
+/** The prompt asks for more than a look. */
+export const wantsMending = (prompt: string): boolean =>
+  !Object.values(CHECKS).some((check) => check.prompt === prompt.trim()) &&
+  /\b(fix|mend|repair|cure|clear|free|clean|restart|kill)\b/i.test(prompt);
+
+/** What mends the lab's faults, each by a word of the finding that shows it. No other machine is spoken to by this responder. */
+const REPAIRS: readonly {
+  readonly shows: RegExp;
+  readonly command: string;
+  readonly reason: string;
+  readonly check: CheckName;
+}[] = [
+  {
+    shows: /^\/ is full/,
+    command: "sudo rm /var/lib/app/export/orders-full.dump",
+    reason: "/ is full, and this export is the largest file outside system folders",
+    check: "disk",
+  },
+  {
+    shows: /memory pressure/,
+    command: "sudo pkill ugrep",
+    reason: "memory and swap are full, and ugrep is the largest process",
+    check: "memory",
+  },
+  {
+    shows: /nginx\.service/,
+    command: "sudo systemctl restart nginx",
+    reason: "nginx has failed",
+    check: "services",
+  },
+];
+
+const repairFor = (found: readonly Finding[]) =>
+  REPAIRS.find(({ shows }) => found.some(({ level, says }) => level === "bad" && shows.test(says)));
+
 function saysSilent(findings: readonly Finding[]): boolean {
   return findings.some((finding) => finding.level === "bad" && finding.says.startsWith("The VM does not answer"));
 }
@@ -135,7 +189,7 @@ function inWords(names: readonly CheckName[], found: readonly Finding[]): string
   const unread = found.filter((finding) => finding.level === "unknown");
   const fine = found.filter((finding) => finding.level === "fine");
   const line = (finding: Finding) => `- ${finding.says}`;
-  const next = [...new Set(bad.map((finding) => finding.next).filter(Boolean))];
+  const next = [...new Set(bad.map((finding) => finding.next).filter((step) => step && !wasDone(step, names)))];
   const parts = [
     bad.length > 0 ? `Found:\n${bad.map(line).join("\n")}` : "",
     unread.length > 0 ? `Not known:\n${unread.map(line).join("\n")}` : "",
@@ -148,10 +202,14 @@ function inWords(names: readonly CheckName[], found: readonly Finding[]): string
   return parts.filter(Boolean).join("\n\n");
 }
 
+/** A check that was just run is no next step. */
+const wasDone = (step: string, names: readonly CheckName[]): boolean =>
+  names.some((name) => step.includes(`the check “${CHECKS[name].title}”`));
+
 /** A step that is a verb, or begins with one, says where it is tapped. */
 function asStep(step: string): string {
   const verb = Object.values(VERBS).find(({ name, mutates }) => mutates && new RegExp(`^${name}\\b`).test(step));
-  return verb ? `${step.replace(/[.]?$/, ".")} (Power, “${verb.name}”: ${verb.brief})` : step;
+  return verb ? step.replace(verb.name, `${verb.name} (Power, “${verb.name}”: ${verb.brief})`) : step;
 }
 
 const titles = (names: readonly CheckName[]): string => names.map((name) => `“${CHECKS[name].title}”`).join(", ");

@@ -7,17 +7,20 @@ import type { Ending } from "../outcome.ts";
 import type { AgentEvent } from "../sessions/agent.ts";
 import { withoutFrame } from "./data.ts";
 import { type Expected, misfit, withoutPrefix } from "./fitness.ts";
+import type { Idle } from "./idle.ts";
 import { isObject, type Json, number, string } from "./json.ts";
-import { apiFailureInWords, endingOfAgentInWords, plain, retryInWords } from "./trouble.ts";
+import { apiFailureInWords, endingOfAgentInWords, idleInWords, plain, retryInWords } from "./trouble.ts";
 
 export interface Translator {
   line(text: string): AgentEvent[];
   /** Says how it ended, unless that was said. `stopped` is said by whoever stopped it. */
-  end(ending: Ending, stderr_tail: string): AgentEvent[];
+  end(ending: Ending, stderr_tail: string, idle?: Idle | null): AgentEvent[];
   /** True between a result and the next init: nothing of the turn is open. */
   readonly concluded: boolean;
   /** True when the agent started with other tools than ours; it was said, and the turn must be stopped. */
   readonly unfit: boolean;
+  /** How many lines so far brought the turn on: words, calls, answers, tries; signs of life alone do not count. */
+  readonly progress: number;
   /** What starting again in another way would heal. */
   readonly curable: "conversation_unknown" | "conversation_in_use" | null;
 }
@@ -33,6 +36,8 @@ export function translator(expected?: Expected): Translator {
   let synthetic: { text: string; kind: string } | null = null;
   let spoke = false;
   let broken = false;
+  let calls = 0;
+  let progress = 0;
 
   const line = (text: string): AgentEvent[] => {
     if (text.trim() === "") return [];
@@ -46,6 +51,7 @@ export function translator(expected?: Expected): Translator {
       return [];
     }
     broken = false;
+    if (isProgress(o)) progress++;
     // A sub-agent's lines name the call that they belong to; the call's own result says what came of it.
     if (typeof o.parent_tool_use_id === "string") return [];
     switch (o.type) {
@@ -98,6 +104,7 @@ export function translator(expected?: Expected): Translator {
 
   const init = (o: Json): AgentEvent[] => {
     concluded = failed = spoke = false;
+    calls = 0;
     synthetic = null;
     model = string(o.model) || model;
     const complaint = expected ? misfit(o, expected) : null;
@@ -124,7 +131,8 @@ export function translator(expected?: Expected): Translator {
         spoke = true;
         return [{ is: "said", text }];
       }
-      if (block.type === "tool_use")
+      if (block.type === "tool_use") {
+        calls++;
         return [
           {
             is: "called",
@@ -133,13 +141,18 @@ export function translator(expected?: Expected): Translator {
             tool_id: string(block.id),
           },
         ];
+      }
       return [];
     });
   };
 
   const result = (o: Json): AgentEvent[] => {
     concluded = true;
-    const figures = { duration_ms: Math.round(number(o.duration_ms) ?? 0), cost_usd: number(o.total_cost_usd) };
+    const figures = {
+      duration_ms: Math.round(number(o.duration_ms) ?? 0),
+      calls,
+      ...spentIn(o),
+    };
     const held = synthetic;
     synthetic = null;
     if (o.is_error !== true) {
@@ -173,7 +186,11 @@ export function translator(expected?: Expected): Translator {
     return apiFailureInWords({ status: number(o.api_error_status), kind: held?.kind ?? "", text, model });
   };
 
-  const end = (ending: Ending, stderr_tail: string): AgentEvent[] => {
+  const end = (ending: Ending, stderr_tail: string, idle: Idle | null = null): AgentEvent[] => {
+    if (idle && !failed) {
+      failed = true;
+      return [{ is: "failed", error: idleInWords(idle) }];
+    }
     if (ending.is === "stopped" || failed) return [];
     if (/is already in use/i.test(stderr_tail)) curable = "conversation_in_use";
     if (/No conversation found/i.test(stderr_tail)) curable = "conversation_unknown";
@@ -200,6 +217,9 @@ export function translator(expected?: Expected): Translator {
     },
     get unfit() {
       return unfit;
+    },
+    get progress() {
+      return progress;
     },
     get curable() {
       return curable;
@@ -234,6 +254,29 @@ function partial(o: Json): AgentEvent[] {
   if (event.type !== "content_block_delta" || delta.type !== "text_delta") return [];
   const text = string(delta.text);
   return text === "" ? [] : [{ is: "partial", text }];
+}
+
+/** A ping, a `tool_progress` every 30 s or a status can go on for ever without anything coming of it. */
+function isProgress(o: Json): boolean {
+  if (o.type === "assistant" || o.type === "user" || o.type === "result") return true;
+  if (o.type === "system")
+    return ["init", "api_retry", "model_fallback", "thinking_tokens"].includes(string(o.subtype));
+  const event = o.type === "stream_event" && isObject(o.event) ? string(o.event.type) : "";
+  return event.startsWith("content_block") || event.startsWith("message_");
+}
+
+const TOKENS = ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"];
+
+/**
+ * What this prompt cost, and all tokens both ways, the cached ones too. In a conversation that was resumed the totals hold
+ * its earlier turns as well (2.1.330, run); what came since the last result does not. 2.1.197 has the totals alone.
+ */
+function spentIn(o: Json): { cost_usd: number | null; tokens: number | null } {
+  const since = isObject(o.model_usage_since_last_result) ? o.model_usage_since_last_result : null;
+  const models = Object.values(since ?? (isObject(o.modelUsage) ? o.modelUsage : {})).filter(isObject);
+  const sum = (names: readonly string[]) =>
+    models.reduce((all, model) => all + names.reduce((n, name) => n + (number(model[name]) ?? 0), 0), 0);
+  return { cost_usd: since ? sum(["costUSD"]) : number(o.total_cost_usd), tokens: sum(TOKENS) || null };
 }
 
 function blocks(o: Json): Json[] {

@@ -8,7 +8,7 @@ import type { AgentTools, ToolAnswer, ToolCall } from "../sessions/agent.ts";
 import { asData, bounded } from "./data.ts";
 import type { Listener } from "./mcp.ts";
 
-export const TOOL_NAMES = ["vm_run", "power", "check"] as const;
+export const TOOL_NAMES = ["vm_run", "power", "check", "runbook", "ask"] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 
 export interface ToolServer {
@@ -36,6 +36,8 @@ export interface ToolInput {
   readonly name?: string;
   readonly reason?: string;
   readonly timeout_s?: number;
+  readonly question?: string;
+  readonly choices?: readonly string[];
 }
 
 interface Turn extends OpenTurn {
@@ -119,7 +121,9 @@ function openTurn(does: AgentTools, turn: string, digest: string): Turn {
       try {
         const answer = await doing;
         if (answer.own_words) return answer;
-        return { text: asData(bounded(answer.text), randomBytes(6).toString("hex")), is_error: answer.is_error };
+        const mark = randomBytes(6).toString("hex");
+        const text = asData(bounded(answer.text), mark, answer.document ? "document" : "machine");
+        return { text, is_error: answer.is_error };
       } catch (error) {
         // A refusal is a sentence for the agent, too: it can go on with it.
         return refused(error instanceof Error ? error.message : String(error));
@@ -144,6 +148,10 @@ function carryOut(does: AgentTools, name: ToolName, input: ToolInput, call: Tool
       return does.power({ ...call, verb: input.verb ?? "", reason });
     case "check":
       return does.check({ ...call, name: input.name ?? "" });
+    case "runbook":
+      return does.runbook({ ...call, name: input.name ?? null });
+    case "ask":
+      return does.ask({ ...call, question: input.question ?? "", choices: input.choices ?? [] });
     default:
       return name satisfies never;
   }
@@ -152,7 +160,7 @@ function carryOut(does: AgentTools, name: ToolName, input: ToolInput, call: Tool
 const refused = (sentence: string): ToolAnswer => ({ text: sentence, is_error: true });
 
 function inWords(name: ToolName, input: ToolInput): string {
-  const what = (input.command ?? input.verb ?? input.name ?? "").replace(/\s+/g, " ");
+  const what = (input.command ?? input.verb ?? input.name ?? input.question ?? "").replace(/\s+/g, " ");
   return `${name} ${what.length > 80 ? `${what.slice(0, 80)}…` : what}`;
 }
 

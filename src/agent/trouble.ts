@@ -3,6 +3,7 @@
  * the Claude Code CLI (2.1.197 and 2.1.330 were read) and of the API behind it; never a line's form, nor a process.
  */
 import { type Ending, endingInWords } from "../outcome.ts";
+import type { Idle } from "./idle.ts";
 
 /** What the CLI said of a failed request to the API. */
 export interface ApiFailure {
@@ -73,6 +74,20 @@ function apiTroubleInBrief(status: number | null, kind: string): string {
   return `API in trouble${number}`;
 }
 
+export function idleInWords({ is, after_ms }: Idle): string {
+  const time = after_ms < 120_000 ? `${Math.round(after_ms / 1000)} s` : `${Math.round(after_ms / 60_000)} min`;
+  switch (is) {
+    case "never_began":
+      return `The agent's program did not begin within ${time} and was ended; this machine may be overloaded, or its disk slow. Send it again. ${MEANWHILE}`;
+    case "silent":
+      return `The agent said nothing for ${Math.round(after_ms / 1000)} s and was ended; the API may have stalled. Send it again. ${MEANWHILE}`;
+    case "stuck":
+      return `The agent showed signs of life for ${time}, but no progress, and was ended. Send it again. ${MEANWHILE}`;
+    default:
+      return is satisfies never;
+  }
+}
+
 /** A process that ended without saying how the turn ended. */
 export function endingOfAgentInWords(ending: Ending, stderr: string, half_a_line: boolean): string {
   const said = plain(stderr);
@@ -82,7 +97,7 @@ export function endingOfAgentInWords(ending: Ending, stderr: string, half_a_line
     case "timed_out":
       return `The agent was ended after its limit of ${Math.round(ending.after_ms / 1000)} s. Ask for the next step in a new prompt.`;
     case "silent":
-      return `The agent said nothing for ${Math.round(ending.after_ms / 1000)} s and was ended; the API may have stalled. Send it again. ${MEANWHILE}`;
+      return idleInWords(ending);
     case "stopped":
       return "The agent was stopped.";
     case "signalled":

@@ -1,6 +1,6 @@
 /** Approvals as values and as a verb: the fold, the policy, and who gets the first word. */
 import { expect, test } from "bun:test";
-import { Approvals, type Asking, lapseOpen, openApprovals } from "../../src/agent/approval.ts";
+import { Approvals, type Asking, approvalsOf, lapseOpen, openApprovals } from "../../src/agent/approval.ts";
 import { type ApprovalEntry, approvalFrom, askedInWords } from "../../src/agent/approval-event.ts";
 import { classOfVerb, ruleForCommand, ruleForVerb } from "../../src/agent/policy.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
@@ -9,8 +9,10 @@ import { Refusal } from "../../src/refusal.ts";
 import { readerOf } from "../../src/sessions/reader.ts";
 
 const SESSION = "3f2a91bc-5d1e-4c7a-9b0e-2f6c1d8a7e55";
+const TARGET = { id: "devvm" };
 const asking = (more: Partial<Asking> = {}): Asking => ({
   session: SESSION,
+  on: TARGET,
   turn: "turn-1",
   tool: "power",
   input: { verb: "cycle", reason: "its disk stands still" },
@@ -23,13 +25,13 @@ const asking = (more: Partial<Asking> = {}): Asking => ({
 
 function desk(limit_ms = 60_000, log = new SqliteLog(":memory:")) {
   const approvals = new Approvals({ log, newId: () => crypto.randomUUID(), limit_ms });
-  const entries = () =>
-    log.read({ streams: [{ stream: `session:${SESSION}` }], after: 0, limit: 99 }) as ApprovalEntry[];
+  const entries = () => log.read({ streams: [{ stream: "target:devvm" }], after: 0, limit: 99 }) as ApprovalEntry[];
+  const open = () => openApprovals(log, "target:devvm");
   const asked = async () => {
-    while (openApprovals(log, SESSION).length === 0) await Bun.sleep(2);
-    return openApprovals(log, SESSION)[0]!;
+    while (open().length === 0) await Bun.sleep(2);
+    return open()[0]!;
   };
-  return { log, approvals, entries, asked };
+  return { log, approvals, entries, asked, open };
 }
 
 const refusal = (promise: Promise<unknown>) =>
@@ -105,7 +107,7 @@ test("a yes and a lapse at the same moment: the log decides, and both sides hear
 });
 
 test("what was open when the server stopped stands as lapsed, once, and a tap that comes before that lapses it, too", async () => {
-  const { log, approvals, asked, entries } = desk();
+  const { log, approvals, asked, entries, open } = desk();
   void approvals.ask(asking());
   const { approval_id } = await asked();
   const after = new Approvals({ log, newId: () => crypto.randomUUID(), limit_ms: 60_000 });
@@ -116,7 +118,7 @@ test("what was open when the server stopped stands as lapsed, once, and a tap th
   await asked();
   expect(await lapseOpen(log)).toBe(1);
   expect(await lapseOpen(log)).toBe(0);
-  expect(openApprovals(log, SESSION)).toEqual([]);
+  expect(open()).toEqual([]);
   expect(entries().map((e) => e.kind)).toEqual([
     "approval_asked",
     "approval_lapsed",
@@ -144,7 +146,8 @@ test("programs read a change a time, also from the middle of the stream", async 
   const earlier = (e: { stream: string; about: string | null; seq: number }) =>
     log.about(e.stream, e.about ?? "").filter((o) => o.seq < e.seq);
   const whole = readerOf(earlier);
-  const one = { kind: "approval", approval_id, tool: "power", input: asking().input, state: "open", by: null };
+  const card = { kind: "approval", approval_id, tool: "power", input: asking().input, session: SESSION };
+  const one = { ...card, state: "open", by: null };
   expect(whole(first!)).toEqual({ ...one, id: first!.seq });
   expect(whole(second!)).toEqual({ ...one, state: "denied", by: "lab", id: second!.seq });
   expect(readerOf(earlier)(second!)).toEqual({ ...one, state: "denied", by: "lab", id: second!.seq });
@@ -153,7 +156,7 @@ test("programs read a change a time, also from the middle of the stream", async 
 test("the first word counts whatever follows", () => {
   const entry = (kind: string, body: unknown, seq: number) =>
     ({ seq, at: seq, stream: `session:${SESSION}`, about: "p1", kind, body }) as ApprovalEntry;
-  const { session: _, ...body } = asking();
+  const { on: _, session: __, ...body } = asking();
   const folded = approvalFrom([
     entry("approval_asked", { ...body, limit_ms: 1000 }, 1),
     entry("approval_lapsed", { why: "late" }, 2),
@@ -161,6 +164,70 @@ test("the first word counts whatever follows", () => {
   ]);
   expect(folded).toMatchObject({ state: "lapsed", why: "late", by: null, settled_at: 2 });
   expect(askedInWords({ tool: "vm_run", input: { command: "df\n-h" } })).toBe("vm_run df -h");
+  // As an earlier version wrote it: in the session's own stream, which says whose it is.
+  expect(folded?.session).toBe(SESSION);
+});
+
+const question = (more: Partial<Asking> = {}) =>
+  ({ ...asking(more), tool: "ask", input: { question: "Which one?", choices: ["a", "b"] } }) as const;
+
+test("a question is answered once, in words, and by no yes; a yes by no words", async () => {
+  const { log, approvals, entries, asked } = desk();
+  const reply = approvals.inquire(question());
+  const { approval_id } = await asked();
+  for (const word of ["allowed", "denied"] as const)
+    expect((await refusal(approvals.answer(approval_id, word, "lab")))?.status).toBe(422);
+  const [won, lost] = await Promise.all([
+    approvals.reply(approval_id, "the second", "edge:kate"),
+    refusal(approvals.reply(approval_id, "the first", "edge:liam")),
+  ]);
+  expect(won).toMatchObject({ state: "answered", text: "the second", by: "edge:kate" });
+  expect(lost?.status).toBe(409);
+  expect(await reply).toEqual({ is: "answered", text: "the second", by: "edge:kate" });
+  expect(await refusal(approvals.reply(approval_id, "the second", "edge:kate"))).toBeNull();
+  // Other words by the same operator are another answer.
+  expect((await refusal(approvals.reply(approval_id, "the first", "edge:kate")))?.status).toBe(409);
+  const read = readerOf(() => []);
+  expect(entries().map((e) => read(e))).toMatchObject([
+    { kind: "question", approval_id, question: "Which one?", choices: ["a", "b"], state: "open", text: null },
+    { kind: "question", approval_id, state: "answered", text: "the second", by: "edge:kate", session: SESSION },
+  ]);
+  const decision = approvals.ask(asking());
+  const yes = await asked();
+  expect((await refusal(approvals.reply(yes.approval_id, "yes", "lab")))?.status).toBe(422);
+  await approvals.answer(yes.approval_id, "denied", "lab");
+  expect((await decision).is).toBe("denied");
+  expect(approvalsOf(log, TARGET, "turn-1").map((a) => a.state)).toEqual(["denied", "answered"]);
+});
+
+test("after three silences in a row nobody is asked any more in that turn; an answer between them counts", async () => {
+  const { approvals, asked, entries } = desk(150);
+  const silent = async (turn: string) => (await approvals.ask(asking({ turn }))).is;
+  expect(await silent("t")).toBe("lapsed");
+  for (let denied = false; !denied; ) {
+    const decision = approvals.ask(asking({ turn: "t" }));
+    await refusal(approvals.answer((await asked()).approval_id, "denied", "lab"));
+    denied = (await decision).is === "denied";
+  }
+  for (let n = 0; n < 3; n++) await silent("t");
+  const before = entries().length;
+  const refused = await approvals.inquire(question({ turn: "t" }));
+  expect(refused).toMatchObject({ is: "lapsed", why: "nobody answered the last 3 times in this turn" });
+  expect(entries()).toHaveLength(before);
+  // Another turn asks as ever.
+  expect(await silent("u")).toBe("lapsed");
+  expect(entries()).toHaveLength(before + 2);
+});
+
+test("a turn is known to wait exactly while it does", async () => {
+  const { approvals, asked } = desk();
+  expect(approvals.waits("turn-1")).toBe(false);
+  const decision = approvals.ask(asking());
+  const { approval_id } = await asked();
+  expect([approvals.waits("turn-1"), approvals.waits("turn-2")]).toEqual([true, false]);
+  await approvals.answer(approval_id, "allowed", "lab");
+  await decision;
+  expect(approvals.waits("turn-1")).toBe(false);
 });
 
 const known = { name: "devvm", lock: null, held: null };

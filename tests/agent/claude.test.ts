@@ -36,6 +36,7 @@ interface Report {
   cwd: string;
   prompt: string;
   mcp: string;
+  oom_score_adj: string;
 }
 const report = async (b: AgentBench, prompt: string) =>
   JSON.parse(only(await b.ask(prompt), "said")[0]!.text) as Report;
@@ -147,14 +148,38 @@ test("a line of 5 MB arrives whole", async () => {
 });
 
 test("silence ends the turn in a sentence", async () => {
-  const events = await start("is-silent", { silence_ms: 400 }).ask("x");
+  const events = await start("is-silent", { idle: { silence: 400 } }).ask("x");
   expect(events.at(-1)).toEqual({ is: "failed", error: expect.stringMatching(/said nothing for 0 s and was ended/) });
+});
+
+test.each([
+  ["is-mute", { begin: 300 }, /did not begin within 0 s and was ended.*Send it again\. Power and the checks/],
+  ["only-pings", { progress: 500 }, /signs of life for 1 s, but no progress, and was ended\. Send it again/],
+])("%s: it is ended, in a sentence", async (manner, idle, why) => {
+  const events = await start(manner, { idle }).ask("x");
+  expect(only(events, "failed")).toEqual([{ is: "failed", error: expect.stringMatching(why) }]);
+});
+
+test("the limit of cost is the CLI's to keep: it is told, and what it says of it is a sentence", async () => {
+  const events = await start("spends", { budget_usd: 2.5 }).ask("x");
+  expect(only(events, "failed")[0]!.error).toMatch(/reached its limit of cost \(\$2\.5\) and was stopped there/);
+  expect(only(events, "concluded")).toMatchObject([{ is_error: true, result: "", cost_usd: 2.61 }]);
+});
+
+test("the limit of steps, too", async () => {
+  const events = await start("goes-on").ask("x");
+  expect(only(events, "failed")[0]!.error).toMatch(/all the steps that one prompt may take.*send “go on”/);
+});
+
+test("where memory is short, the agent is the first to go", async () => {
+  const { oom_score_adj } = await report(start("reports"), "x");
+  expect(oom_score_adj.trim()).toBe("500");
 });
 
 test("while a tool call of ours is under way, silence is no reason", async () => {
   const busy = toolServer(NO_TOOLS);
   let calls = 1;
-  const b = start("is-silent", { silence_ms: 300, tools: { ...busy, open: busy.open, running: () => calls } });
+  const b = start("is-silent", { idle: { silence: 300 }, tools: { ...busy, open: busy.open, running: () => calls } });
   const turn = b.begin("x");
   const events: string[] = [];
   const reading = (async () => {
@@ -221,6 +246,29 @@ test("one whose file is gone begins anew, and both the operator and the model ar
   expect(only(events, "remarked")[0]!.text).toMatch(/memory of this session was lost/);
   expect(only(events, "started")[0]!.session_id).not.toBe(EARLIER);
   expect(only(events, "said")[0]!.text).toMatch(/From the console, not from the operator: Your memory .* was lost/);
+});
+
+test("it is given the transcript in brief, and the operator is told so", async () => {
+  const recall = () => "Operator lab: the disk is full";
+  const events = await start("answers").ask("go on", { resumes: EARLIER, recall });
+  expect(only(events, "remarked")[0]!.text).toMatch(/was lost; it begins anew and was given the transcript in brief/);
+  expect(only(events, "said")[0]!.text).toMatch(
+    /<output \S+>\nOperator lab: the disk is full\n<\/output .*\n\ngo on$/s,
+  );
+});
+
+test("an agent that never had a conversation here is given it, too; nothing was lost, and nothing is said of that", async () => {
+  const events = await start("answers").ask("go on", { recall: () => "Operator lab: the disk is full" });
+  expect(only(events, "remarked")).toEqual([]);
+  expect(only(events, "said")[0]!.text).toContain("Operator lab: the disk is full");
+});
+
+test("one that remembers is not told it again", async () => {
+  const b = start("answers");
+  mkdirSync(join(b.dir, "claude", "projects", "-x"), { recursive: true });
+  writeFileSync(join(b.dir, "claude", "projects", "-x", `${EARLIER}.jsonl`), "{}\n");
+  const events = await b.ask("go on", { resumes: EARLIER, recall: () => "never" });
+  expect(only(events, "said")[0]!.text).toBe("You said: go on");
 });
 
 test.each([

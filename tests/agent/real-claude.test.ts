@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TOOL_NAMES } from "../../src/agent/tools.ts";
 import type { AgentTools, ToolAnswer } from "../../src/sessions/agent.ts";
 import { type AgentBench, agentBench, NO_TOOLS, only } from "../support/agent-bench.ts";
 import { claudeCli } from "../support/claude-cli.ts";
@@ -75,12 +76,8 @@ test("a turn with a tool call through our server, and a second one that remember
       .map((e) => e.text)
       .join(""),
   ).toBe("Let me look.The disk is full.");
-  // What the model was given: our three tools and no other, our definition, the output marked as data.
-  expect(api.asked[0]!.tools.toSorted()).toEqual([
-    "mcp__breakglass__check",
-    "mcp__breakglass__power",
-    "mcp__breakglass__vm_run",
-  ]);
+  // What the model was given: our tools and no other, our definition, the output marked as data.
+  expect(api.asked[0]!.tools.toSorted()).toEqual(TOOL_NAMES.map((name) => `mcp__breakglass__${name}`).toSorted());
   expect(api.asked[0]!.system).toContain("You are the repair agent of Breakglass");
   expect(lastSaid(api.asked[1]!)).toMatch(/never an instruction to you\.\n<output/);
 
@@ -165,8 +162,67 @@ test("without credentials: it says what to set", async () => {
 
 test("a stream that stalls midway is noticed by us", async () => {
   reply = () => ({ text: ["one ", "two"], breaks: "stall" });
-  bench = agentBench([program], NO_TOOLS, { env: { PATH: process.env.PATH, ...api.env }, silence_ms: 4000 });
+  bench = agentBench([program], NO_TOOLS, { env: { PATH: process.env.PATH, ...api.env }, idle: { silence: 4000 } });
   const events = await bench.ask("x");
   expect(only(events, "partial").length).toBeGreaterThan(0);
   expect(only(events, "failed")).toEqual([{ is: "failed", error: expect.stringMatching(/said nothing for 4 s/) }]);
+});
+
+test("a conversation that can't be read any more begins anew with the transcript in brief; a moved one goes on", async () => {
+  reply = (_, n) => ({ text: `answer ${n}` });
+  const b = start();
+  const id = only(await b.ask("one"), "started")[0]!.session_id;
+  const projects = join(b.dir, "claude", "projects");
+  const file = readdirSync(projects).map((folder) => join(projects, folder, `${id}.jsonl`))[0]!;
+  const whole = readFileSync(file, "utf8");
+
+  // BREAKGLASS_SESSIONS_DIR was changed: another working folder, the same conversation.
+  const moved = agentBench([program], NO_TOOLS, {
+    env: { PATH: process.env.PATH, ...api.env },
+    config_dir: join(b.dir, "claude"),
+    sessions_dir: join(b.dir, "elsewhere"),
+  });
+  try {
+    const second = await moved.ask("two", { resumes: id });
+    expect(only(second, "failed")).toEqual([]);
+    expect(JSON.stringify(api.asked[1]!.messages)).toContain("answer 1");
+    // Its own figures, not the conversation's.
+    expect(only(second, "concluded")[0]).toMatchObject({ tokens: 120, calls: 0 });
+  } finally {
+    await moved.putAway();
+  }
+
+  for (const [n, text] of ["", "not a line of JSON\n".repeat(30), "{}\n"].entries()) {
+    expect(whole).not.toBe(text); // else this proves nothing
+    writeFileSync(file, text);
+    const recall = () => "Operator lab: the disk is full";
+    const events = await b.ask("go on", { resumes: id, recall });
+    expect(only(events, "remarked").map((e) => e.text)).toEqual([expect.stringMatching(/was lost; it begins anew/)]);
+    expect(only(events, "failed")).toEqual([]);
+    expect(only(events, "started")[0]!.session_id).not.toBe(id);
+    expect(JSON.stringify(api.asked[n + 2]!.messages)).toContain("the disk is full");
+  }
+});
+
+test("the limit of cost is each prompt's own, also where a conversation cost more before", async () => {
+  const b = start();
+  reply = () => ({ text: "fine" });
+  const id = only(await b.ask("one"), "started")[0]!.session_id;
+  reply = () => vmRun("df -h");
+  const budget_usd = 0.0009; // more than one answer of the stand-in, less than three
+  const poor = agentBench([program], NO_TOOLS, {
+    env: { PATH: process.env.PATH, ...api.env },
+    config_dir: join(b.dir, "claude"),
+    sessions_dir: join(b.dir, "sessions"),
+    budget_usd,
+  });
+  try {
+    const events = await poor.ask("two", { resumes: id });
+    expect(only(events, "failed")).toEqual([
+      { is: "failed", error: expect.stringMatching(/limit of cost \(\$0\.0009\)/) },
+    ]);
+    expect(only(events, "called").length).toBe(3);
+  } finally {
+    await poor.putAway();
+  }
 });

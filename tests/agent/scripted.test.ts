@@ -143,3 +143,39 @@ test("it never asks for anything but checks", async () => {
   expect(new Set(asked)).toEqual(new Set(["check"]));
   expect(INTRODUCTION).toContain("I change nothing");
 });
+
+test("asked to mend, it asks for the repair of what was found, looks again, and says what is true then", async () => {
+  const FULL = "bad: / is full: 100 % used, 0 GB free (/dev/sda1). Next: sudo rm something.\n\n";
+  for (const allowed of [true, false]) {
+    const asked: string[] = [];
+    const tools = {
+      check: async () => {
+        asked.push("check");
+        return answer(asked.includes("vm_run") && allowed ? "fine: Disks: the fullest is / at 60 %.\n\n" : FULL);
+      },
+      vmRun: async ({ command }: { command: string }) => {
+        asked.push("vm_run", command);
+        return answer(allowed ? "" : "The operator said no.", !allowed);
+      },
+    };
+    const events = await all(scriptedAgent(tools).start(turn("the disk is full, free it")).events);
+    const repair = ["vm_run", "sudo rm /var/lib/app/export/orders-full.dump"];
+    expect(asked).toEqual(allowed ? ["check", ...repair, "check"] : ["check", ...repair]);
+    expect(said(events)).toContain(allowed ? "After the repair. In order:" : "It was not mended. Found:");
+  }
+});
+
+test("its next step is none that was just done", async () => {
+  const events = await run("what is wrong?", async () =>
+    answer(
+      "bad: / is full. Next: Run the check “Disk” to see what fills it.\nwarn: x. Next: Run the check “Triage”.\n\n",
+    ),
+  );
+  expect(said(events)).toContain("Run the check “Disk”");
+  expect(said(events)).not.toContain("the check “Triage”");
+});
+
+test("a verb's place on the page stands beside the verb, before the reason", async () => {
+  const events = await run("qemu", async () => answer("bad: y. Next: cycle. A reset would not help.\n\n"));
+  expect(said(events)).toContain("- cycle (Power, “cycle”: stop, then start). A reset would not help.");
+});

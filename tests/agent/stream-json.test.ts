@@ -71,7 +71,7 @@ test("one result may be followed by another turn; only the open one is missed at
   lines.line(init());
   lines.line(assistant({ type: "text", text: "one" }));
   expect(lines.line(result())).toEqual([
-    { is: "concluded", is_error: false, result: "ok", duration_ms: 7, cost_usd: 0.5 },
+    { is: "concluded", is_error: false, result: "ok", duration_ms: 7, cost_usd: 0.5, calls: 0, tokens: null },
   ]);
   expect(lines.concluded).toBe(true);
   expect(lines.line(init())).toEqual([]);
@@ -158,4 +158,40 @@ test("who stopped it says so, not the translator", () => {
   const lines = translator();
   lines.line(init());
   expect(lines.end({ is: "stopped" }, "")).toEqual([]);
+});
+
+test("the figures of a turn: its calls, and all tokens of all models, the cached ones too", () => {
+  const lines = translator();
+  lines.line(init());
+  for (const id of ["a", "b", "c"]) lines.line(assistant({ type: "tool_use", id, name: OURS[0], input: {} }));
+  const modelUsage = {
+    big: { inputTokens: 100, outputTokens: 20, cacheReadInputTokens: 3000, cacheCreationInputTokens: 400, costUSD: 1 },
+    small: { inputTokens: 5, outputTokens: 1, thinkingTokens: 1 },
+  };
+  expect(lines.line(result({ modelUsage })).at(-1)).toMatchObject({ is: "concluded", calls: 3, tokens: 3526 });
+});
+
+test("in a conversation that was resumed, the figures are this prompt's alone", () => {
+  const lines = translator();
+  lines.line(init());
+  const all = { big: { inputTokens: 9000, outputTokens: 900, costUSD: 3 } };
+  const more = { big: { inputTokens: 100, outputTokens: 20, costUSD: 0.25 } };
+  const told = lines.line(result({ total_cost_usd: 3, modelUsage: all, model_usage_since_last_result: more }));
+  expect(told.at(-1)).toMatchObject({ cost_usd: 0.25, tokens: 120 });
+});
+
+test("signs of life are no progress; words, calls and tries are", () => {
+  const lines = translator();
+  for (const line of [
+    { type: "stream_event", event: { type: "ping" } },
+    { type: "tool_progress" },
+    { type: "system", subtype: "status" },
+    { type: "keep_alive" },
+  ])
+    lines.line(JSON.stringify(line));
+  expect(lines.progress).toBe(0);
+  lines.line(init());
+  lines.line(JSON.stringify({ type: "stream_event", event: { type: "content_block_delta", delta: {} } }));
+  lines.line(JSON.stringify({ type: "system", subtype: "api_retry" }));
+  expect(lines.progress).toBe(3);
 });

@@ -14,6 +14,8 @@ const does: AgentTools = {
   vmRun: (i) => record({ ...i }),
   power: (i) => record({ ...i }),
   check: (i) => record({ ...i }),
+  runbook: (i) => record({ ...i }),
+  ask: (i) => record({ ...i }),
 };
 const server = toolServer(does);
 let door: { url: string; token: string };
@@ -53,9 +55,9 @@ test("it listens on loopback only", () => {
   expect(new URL(door.url).hostname).toBe("127.0.0.1");
 });
 
-test("it offers exactly three tools", async () => {
+test("it offers exactly five tools", async () => {
   const { body } = await rpc("tools/list", {});
-  expect(body.result?.tools?.map((tool) => tool.name).sort()).toEqual(["check", "power", "vm_run"]);
+  expect(body.result?.tools?.map((tool) => tool.name).sort()).toEqual(["ask", "check", "power", "runbook", "vm_run"]);
 });
 
 test.each([
@@ -95,6 +97,25 @@ test("what the console says itself is no machine's output, and not framed as suc
   expect(text(await call("power", { verb: "cycle", reason: "r" }))).toBe("The operator said no.");
 });
 
+test("a runbook comes marked as data, and as no machine's output; without a name the list is asked for", async () => {
+  next = async () => ({ text: "# When nginx fails", is_error: false, document: true });
+  expect(text(await call("runbook", { name: "nginx" }))).toMatch(
+    /^What follows was written down beforehand.* It is data.*<output (\w+)>\n# When nginx fails\n<\/output \1>$/s,
+  );
+  expect(done.at(-1)).toMatchObject({ name: "nginx" });
+  await call("runbook", {});
+  expect(done.at(-1)).toMatchObject({ name: null });
+});
+
+test("a question goes to the console trimmed, with its choices or none", async () => {
+  next = async () => ({ text: "The operator (lab) answered: b", is_error: false, own_words: true });
+  const asked = { question: " Which one?\nSay. ", choices: ["the first", " the “second” 🙂"] };
+  expect(text(await call("ask", asked))).toBe("The operator (lab) answered: b");
+  expect(done.at(-1)).toMatchObject({ question: "Which one?\nSay.", choices: ["the first", "the “second” 🙂"] });
+  await call("ask", { question: "And?" });
+  expect(done.at(-1)).toMatchObject({ choices: [] });
+});
+
 test("two answers never have the same frame", async () => {
   next = async () => ({ text: "x", is_error: false });
   const [one, two] = await Promise.all([call("check", { name: "disk" }), call("check", { name: "disk" })]);
@@ -110,6 +131,14 @@ test.each([
   ["an endless limit", "vm_run", { command: "id", reason: "r", timeout_s: 1e9 }],
   ["an unknown verb", "power", { verb: "destroy", reason: "r" }],
   ["an unknown check", "check", { name: "../../etc" }],
+  ["an endless name", "runbook", { name: "x".repeat(201) }],
+  ["no question", "ask", { choices: ["a"] }],
+  ["a blank question", "ask", { question: " \n" }],
+  ["an endless question", "ask", { question: "x".repeat(1001) }],
+  ["five choices", "ask", { question: "which?", choices: ["a", "b", "c", "d", "e"] }],
+  ["a choice with a line break", "ask", { question: "which?", choices: ["keep it\nAllow"] }],
+  ["a choice that hides something", "ask", { question: "which?", choices: ["\u202eyna wollA"] }],
+  ["a choice with a terminal sequence", "ask", { question: "which?", choices: ["\x1b[8mAllow"] }],
 ])("%s never reaches the console", async (_, name, args) => {
   const before = done.length;
   const { body } = await call(name, args);

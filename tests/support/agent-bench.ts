@@ -27,6 +27,8 @@ export const NO_TOOLS: AgentTools = {
   vmRun: async () => ({ text: "nothing", is_error: false }),
   power: async () => ({ text: "nothing", is_error: false }),
   check: async () => ({ text: "nothing", is_error: false }),
+  runbook: async () => ({ text: "nothing", is_error: false }),
+  ask: async () => ({ text: "nothing", is_error: false }),
 };
 
 export function agentBench(

@@ -9,7 +9,7 @@ const argv = process.argv.slice(3);
 const option = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? "";
 const session_id = option("session-id") || option("resume");
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const TOOLS = ["mcp__breakglass__vm_run", "mcp__breakglass__power", "mcp__breakglass__check"];
+const TOOLS = ["vm_run", "power", "check", "runbook", "ask"].map((name) => `mcp__breakglass__${name}`);
 
 const init = (tools: readonly string[] = TOOLS, status = "connected") =>
   say({
@@ -100,6 +100,17 @@ switch (manner) {
     process.exit(0);
     break;
   }
+  case "counts": {
+    // `COUNT <n> <ms> <name>`: says "name 1." to "name n.", one each so many milliseconds.
+    const [, n = "0", ms = "0", name = ""] = /COUNT (\d+) (\d+) (\w+)/.exec(prompt) ?? [];
+    init();
+    for (let i = 1; i <= Number(n); i++) {
+      said(`${name} ${i}.`);
+      await Bun.sleep(Number(ms));
+    }
+    result("ok");
+    break;
+  }
   case "reports": {
     // What a child can see of how it was started.
     init();
@@ -110,6 +121,9 @@ switch (manner) {
         env: process.env,
         cwd: process.cwd(),
         prompt,
+        oom_score_adj: await Bun.file("/proc/self/oom_score_adj")
+          .text()
+          .catch(() => ""),
         mcp: existsSync(mcp) ? await Bun.file(mcp).text() : null,
       }),
     );
@@ -157,6 +171,42 @@ switch (manner) {
     init();
     said("one moment");
     forever();
+    break;
+  case "is-mute":
+    forever();
+    break;
+  case "only-pings":
+    init();
+    setInterval(() => {
+      say({ type: "stream_event", event: { type: "ping" } });
+      say({ type: "tool_progress", elapsed_time_seconds: 30 });
+      say({ type: "system", subtype: "status", status: "requesting" });
+    }, 20);
+    break;
+  case "spends":
+    // The budget is the CLI's own to keep; what it says when it is used up.
+    init();
+    say({
+      type: "result",
+      subtype: "error_max_budget_usd",
+      is_error: true,
+      errors: [`Reached maximum budget ($${option("max-budget-usd")})`],
+      duration_ms: 5,
+      total_cost_usd: 2.61,
+    });
+    process.exitCode = 1;
+    break;
+  case "goes-on":
+    init();
+    say({
+      type: "result",
+      subtype: "error_max_turns",
+      is_error: true,
+      errors: [`Reached maximum number of turns (${option("max-turns")})`],
+      duration_ms: 5,
+      total_cost_usd: 1,
+    });
+    process.exitCode = 1;
     break;
   case "other-tools":
     init([...TOOLS, "Bash"]);
