@@ -22,14 +22,34 @@
   let heard = Date.now();
   let signedOut = false;
   let gone = false;
+  let comesBack = 0; // until then a server that said goodbye is starting again, and not lost
+  const isCut = () => !gone && /dead|restarting/.test($("link").className);
   const lamp = (name, words) => {
     const link = $("link");
-    if (link.textContent === words) return;
-    link.className = name;
-    link.textContent = words;
+    if (link.textContent !== words) {
+      link.className = name;
+      link.textContent = words;
+    }
+    // Power says beforehand what a tap would come to. Its words stand in a line that is always there: nothing moves.
+    document.body.classList.toggle("cut", isCut());
+    const cap = document.querySelector("#power .cap");
+    const says = isCut() ? `${words}: will not be sent` : affects;
+    if (cap && cap.textContent !== says) cap.textContent = says;
   };
-  const live = () => lamp("live", "live");
-  const dead = () => signedOut || gone || lamp("dead", navigator.onLine === false ? "offline" : "no link");
+  const affects = document.querySelector("#power .cap")?.textContent;
+  const offline = () => navigator.onLine === false;
+  const live = () => {
+    comesBack = 0;
+    lamp("live", "live");
+    if (away) say(`Current again. What stood here was ${ago(away)}.`.replace(" ago.", " old."));
+    away = 0;
+  };
+  const dead = () => {
+    if (signedOut || gone) return;
+    if (offline()) lamp("dead off", "offline");
+    else if (Date.now() < comesBack) lamp("restarting", "restarting");
+    else lamp("dead", "no link");
+  };
   const trouble = (status) => {
     if (status === 401 || status === 403) {
       if (!signedOut) say("You are signed out. What you typed is kept. ", { href: location.href, text: "Sign in" });
@@ -41,8 +61,10 @@
       lamp("dead", "no such session");
       say("This session is not on the server any more. ", { href: "/", text: "Open a fresh one" });
     } else if (status === 409 || status === 410) location.reload();
-    else if (status === 503) lamp("restarting", "restarting");
-    else dead();
+    else {
+      if (status === 503) comesBack = Date.now() + 5000;
+      dead();
+    }
   };
   lamp("", "connecting…");
   on(list, "htmx:sse:before:connection", (e) => {
@@ -54,14 +76,17 @@
     heard = Date.now();
     if (signedOut) clearNotice();
     signedOut = false;
-    lamp("catching", "catching up");
+    lamp("catching", away ? `catching up, ${ago(away).replace("ago", "behind")}` : "catching up");
   });
   on(list, "htmx:sse:before:message", () => {
     heard = Date.now();
   });
   // A heartbeat follows a replay only, so it says "live" as well where a caught-up was lost with its link.
   on(list, "caught-up hb", live);
-  on(list, "restarting", () => lamp("restarting", "restarting"));
+  on(list, "restarting", () => {
+    comesBack = Date.now() + 20000;
+    dead();
+  });
   on(list, "htmx:sse:error", (e) => trouble(e.detail.status));
   // The first connect goes through htmx's core, which tells its failures by other names and comes back every 3 s.
   on(list, "htmx:response:error", (e) => e.target === list && trouble(e.detail.ctx.response.status));
@@ -75,7 +100,17 @@
   const again = () => connection?.delayCanceller?.();
   on(window, "online", again);
   on(window, "offline", dead);
-  on(document, "visibilitychange", () => document.hidden || again());
+  // Hidden, the stream is closed by hx-sse; shown, it waits before it asks, and a person has waited already.
+  let away = 0;
+  on(document, "visibilitychange", () => {
+    if (document.hidden) return;
+    const s = Math.round((Date.now() - heard) / 1000);
+    if (s > 2) away = s;
+    // Silence was ours: from now on a live server has 6 s to be heard.
+    heard = Date.now() - Math.max(0, 1.8 * heartbeat - 6000);
+    if (away && !isCut()) lamp("", `${ago(away).replace(" ago", " old")}, reconnecting…`);
+    setTimeout(again);
+  });
   // Half-open links say nothing; only silence tells. Cancelling the reader makes hx-sse come back with its last id.
   const watch = () => {
     if (document.hidden || Date.now() - heard < 1.8 * heartbeat) return;
@@ -90,8 +125,9 @@
     const line = document.createElement("p");
     line.append(words);
     if (link) {
-      const a = document.createElement("a");
-      a.href = link.href;
+      const a = document.createElement(link.href ? "a" : "button");
+      if (link.href) a.href = link.href;
+      else Object.assign(a, { type: "button", onclick: link.act });
       a.textContent = link.text;
       line.append(a);
     }
@@ -104,8 +140,11 @@
       noticeEnds = e.detail.ctx.response.status === 401 ? Infinity : Date.now() + 12000;
   });
   on(document, "htmx:error", (e) => {
-    if (!e.detail.ctx || e.detail.ctx.sourceElement === list) return;
-    say("No answer came, and nothing is queued. The same tap again is the same request: it does not run twice.");
+    const { ctx } = e.detail;
+    if (!ctx || ctx.sourceElement === list) return;
+    const words =
+      "No answer came, and nothing is queued. The same tap again is the same request: it does not run twice. ";
+    say(words, ctx.sourceElement.id === "composer" && { text: "Try again", act: () => sendAgain(ctx.request.body) });
   });
 
   // --- Asking before power --------------------------------------------------------------------------------------
@@ -113,8 +152,14 @@
   let opened = 0;
   // biome-ignore lint/performance/useDomNodeTextContent: innerText leaves out what is not shown, and textContent does not
   const text = (selector) => document.querySelector(selector)?.innerText.replace(/\s+/g, " ").trim() || "";
+  let asking = null; // the form whose question is open
   const fill = () => {
-    const lines = [`State: ${text("#state h2")} (${text("#state .because")})`];
+    const then = text("#state .then");
+    const lines = [`${then || "State:"} ${text("#state h2")} (${text("#state .because")})`];
+    const known = [...document.querySelectorAll("#known li")].filter(
+      (li) => !li.dataset.for || li.dataset.for.split(" ").includes(asking?.id),
+    );
+    $("confirm-known").replaceChildren(...(asking ? known.map((li) => li.cloneNode(true)) : []));
     const isLive = $("link").className === "live";
     const held = !!document.querySelector("#running.held");
     if (held) lines.unshift(`Held: ${$("running").textContent}.`);
@@ -137,6 +182,7 @@
     $("confirm-says").textContent = question || more;
     $("confirm-more").textContent = question ? more : "";
     $("confirm-yes").textContent = ctx.sourceElement.dataset.yes || "Yes";
+    asking = form.closest("#power") ? form : null;
     fill();
     const box = (ctx.sourceEvent.submitter || ctx.sourceElement).getBoundingClientRect();
     dialog.classList.toggle("up", box.top + box.height / 2 > innerHeight / 2);
@@ -144,13 +190,26 @@
     const turn = $("confirm-turn");
     turn.hidden = !document.querySelector("#turn.running");
     dialog.onclose = () => {
-      if (dialog.returnValue !== "yes") return dropRequest();
+      if (dialog.returnValue !== "yes") {
+        confirming("0");
+        return dropRequest();
+      }
       if (!turn.hidden && turn.querySelector("input").checked) ctx.request.body.set("stop_turns", "1");
-      issueRequest();
+      if (isCut()) reach(dialog.querySelector("#confirm-yes").textContent, issueRequest, dropRequest);
+      else issueRequest();
     };
     dialog.showModal();
     opened = Date.now();
+    confirming("1");
   });
+  // The server is told, and not waited for: while the question is open the agent starts nothing on this VM.
+  const confirming = (open) => {
+    if (!asking) return;
+    const { target, request_id } = asking.elements;
+    const said = { target: target.value, verb: asking.id, request_id: request_id.value, open };
+    navigator.sendBeacon?.("/api/confirming", new URLSearchParams(said));
+  };
+  setInterval(() => dialog.open && confirming("1"), 20000);
   // The second tap of a double tap lands on the backdrop: it must not take the question away again.
   on(dialog, "click", (e) => e.target === dialog && Date.now() - opened > 600 && dialog.close(""));
 
@@ -194,36 +253,89 @@
     asked = requestAnimationFrame(() => {
       asked = 0;
       if (anchor?.item.isConnected) log.scrollTop += anchor.item.getBoundingClientRect().top - anchor.top;
+      else if (!anchor) shorten();
     });
   });
+  // A page that is open for days: what is far above the end leaves it, and Earlier brings it again.
+  const shorten = () => {
+    const items = [...list.children].filter((li) => li.id !== "earlier");
+    if (items.length < 180) return;
+    let first = items.length - 120;
+    while (items[first] && !/^e\d+$/.test(items[first].id)) first++;
+    if (!items[first]) return;
+    for (const item of items.slice(0, first)) item.querySelector(".answers") || item.remove();
+    const seq = items[first].id.slice(1);
+    const before = document.querySelector("#earlier [name=before]");
+    if (before) before.value = seq;
+    else {
+      $("earlier")?.remove();
+      const li = document.createElement("li");
+      const button = document.createElement("button");
+      const at = composer.getAttribute("action").split("/")[3];
+      li.id = "earlier";
+      button.textContent = "Earlier";
+      button.className = "quiet";
+      for (const [name, value] of [
+        ["get", `/sessions/${at}?before=${seq}`],
+        ["target", "#earlier"],
+        ["swap", "outerHTML"],
+      ])
+        button.setAttribute(`hx-${name}`, value);
+      li.append(button);
+      list.prepend(li);
+      htmx.process(li);
+    }
+  };
+  // The line being read outlives a reload and a new sign-in, as the draft does.
+  const place = `place ${$("composer").getAttribute("action")}`;
+  on(window, "pagehide", () => keep(place, anchor?.item.id ? `${anchor.item.id} ${anchor.top}` : ""));
 
   // --- Writing --------------------------------------------------------------------------------------------------
   const composer = $("composer");
   const prompt = $("prompt");
   const key = `draft ${composer.getAttribute("action")}`;
-  const keep = (value) => {
+  function keep(key, value) {
     try {
       value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key);
     } catch {} // storage may be forbidden; the draft then lives as long as the page
-  };
+  }
   try {
     prompt.value ||= sessionStorage.getItem(key) || "";
+    const [item, top] = (sessionStorage.getItem(place) || "").split(" ");
+    if (item && $(item)) log.scrollTop += $(item).getBoundingClientRect().top - top;
   } catch {}
-  on(prompt, "input", () => keep(prompt.value));
+  on(prompt, "input", () => keep(key, prompt.value));
   on(prompt, "keydown", (e) => {
     if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
     e.preventDefault();
     $("turn-send")?.click();
   });
+  let resend = null;
+  /** What was sent, to the letter and with its own id, whatever was written since. */
+  const sendAgain = (body) => {
+    resend = body;
+    prompt.value ||= body.get("prompt");
+    $("turn-send")?.click();
+  };
+  on(composer, "htmx:config:request", (e) => {
+    const { ctx } = e.detail;
+    if (!resend || ctx.sourceElement !== composer) return;
+    for (const [name, value] of resend) ctx.request.body.set(name, value);
+    resend = null;
+  });
   on(composer, "htmx:after:request", (e) => {
     const { ctx } = e.detail;
-    if (ctx.sourceElement !== composer || ctx.response.status >= 400) return;
+    if (ctx.sourceElement !== composer) return;
+    // Another text under an id that is used up: the server said so, and the next tap is a request of its own.
+    if (ctx.response.status === 422) composer.querySelector("[name=request_id]").value = "";
+    if (ctx.response.status >= 400) return;
     if (prompt.value === ctx.request.body.get("prompt")) prompt.value = "";
-    keep(prompt.value);
+    keep(key, prompt.value);
   });
 
   // --- Taps: acknowledged at once, and a double tap never reaches what took the place of the first ----------------
   let changed = 0;
+  let slot = { x: 0, y: 0, at: 0 };
   let shown = text("#turn button");
   new MutationObserver(() => {
     const shows = text("#turn button");
@@ -236,16 +348,80 @@
     (e) => {
       const button = e.target.closest?.("button");
       if (!button) return;
-      if (e.isTrusted && button.closest("#turn") && Date.now() - changed < 350) {
-        e.preventDefault();
-        return e.stopImmediatePropagation();
+      if (e.isTrusted && button.closest("#turn")) {
+        // The second of a double tap comes to the same spot; and whoever has words to send was on the way to Send.
+        const same = Math.hypot(e.clientX - slot.x, e.clientY - slot.y) < 24;
+        const own = changed - slot.at < 5000;
+        slot = { x: e.clientX, y: e.clientY, at: Date.now() };
+        if (Date.now() - changed < 350 && (same || (!own && prompt.value))) {
+          e.preventDefault();
+          return e.stopImmediatePropagation();
+        }
       }
       button.classList.add("tapped");
       setTimeout(() => button.classList.remove("tapped"), 400);
+      if (e.isTrusted) navigator.vibrate?.(10);
+      if (!isCut() || button === reached || button.type !== "submit" || !button.form || dialog.contains(button)) return;
+      e.preventDefault();
+      e.stopImmediatePropagation();
+      const go = () => {
+        reached = button;
+        button.click();
+        reached = null;
+      };
+      reach(button.firstChild.textContent, go, () => {});
     },
     true,
   );
+  // A request on a dead link would lie in the phone and might go out much later. So the server is looked for first.
+  let reached = null;
+  function reach(what, go, drop) {
+    const never = `“${what.trim()}” was not sent: ${offline() ? "this device is offline" : "the server does not answer"}. Nothing is queued; tap again when the link is live.`;
+    if (offline()) {
+      drop();
+      return say(never);
+    }
+    say(`The link is not live. “${what.trim()}” will not be sent unless the server answers now…`);
+    fetch("/health", { cache: "no-store", signal: AbortSignal.timeout(4000) })
+      .then((answer) => answer.ok)
+      .catch(() => false)
+      .then((there) => {
+        again();
+        if (there) clearNotice();
+        else say(never);
+        (there ? go : drop)();
+      });
+  }
+  const busy = (e, is) => {
+    const { ctx } = e.detail;
+    if (ctx.sourceElement === list) return;
+    const button = ctx.sourceEvent?.submitter || ctx.sourceElement.querySelector("button") || ctx.sourceElement;
+    is ? button.setAttribute("aria-busy", "true") : button.removeAttribute("aria-busy");
+  };
+  on(document, "htmx:before:request", (e) => busy(e, true));
+  on(document, "htmx:finally:request", (e) => busy(e, false));
   on(document, "touchstart", () => {}, { passive: true }); // iOS shows :active only with a listener
+
+  // --- Copying: one button, which goes to the output that is pointed at, tapped or focused --------------------------
+  const copy = document.createElement("button");
+  Object.assign(copy, { type: "button", id: "copy", textContent: "Copy" });
+  let copied = null;
+  on(log, "pointerover click focusin", (e) => {
+    const pre = e.target.closest?.("pre");
+    if (!pre || (pre === copied && copy.isConnected) || dialog.open) return;
+    copied = pre;
+    copy.textContent = "Copy";
+    pre.after(copy);
+  });
+  on(copy, "click", async () => {
+    const done = () => {
+      copy.textContent = "Copied";
+    };
+    // Over plain http there is no clipboard to write to; what is selected can still be copied.
+    if (navigator.clipboard) return navigator.clipboard.writeText(copied.textContent).then(done, () => {});
+    getSelection().selectAllChildren(copied);
+    if (document.execCommand("copy")) done();
+  });
 
   // --- Time: the same words as views/time.tsx ---------------------------------------------------------------------
   const two = (n) => String(n).padStart(2, "0");
@@ -256,8 +432,20 @@
   };
   const hours = (s) => (s < 3600 ? "" : `${Math.floor(s / 3600)}:`);
   const clock = (s) => `${hours(s)}${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+  // What is old may not pass for what is true now: its age goes in front of it (views/state.tsx).
+  const grewOld = (newest) => {
+    const state = $("state");
+    const old = now() - Date.parse(newest.dateTime) > 60000;
+    state.classList.toggle("stale", old);
+    if (!old || state.querySelector(".then")) return;
+    const then = document.createElement("p");
+    then.className = "then";
+    then.append("Last heard ", newest.cloneNode(true), "; ask again with status:");
+    state.prepend(then);
+  };
   const tick = () => {
     watch();
+    lamp($("link").className, $("link").textContent);
     if (noticeEnds && Date.now() > noticeEnds) {
       noticeEnds = 0;
       clearNotice();
@@ -273,7 +461,7 @@
       if (time.firstChild && time.firstChild.nodeValue !== words) time.firstChild.nodeValue = words;
     }
     const newest = document.querySelector("#state .because time");
-    if (newest) $("state").classList.toggle("stale", now() - Date.parse(newest.dateTime) > 300000);
+    if (newest) grewOld(newest);
     if (dialog.open) fill();
   };
   setInterval(tick, 1000);

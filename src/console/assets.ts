@@ -1,12 +1,14 @@
 /**
  * The static files: named by their hash, immutable, compressed once. The script is one bundle (htmx, its stream extension,
- * then ours: two files would race, see docs/decisions), the style is small enough to stand in the page.
+ * then ours: two files would race, see docs/decisions), the style is small enough to stand in the page. The wall board has
+ * a style and a script of its own; the service worker is told here which files it may keep.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { brotliCompress, constants, gzip } from "node:zlib";
-import { STYLE } from "../../views/style.ts";
+import { OfflinePage } from "../../views/offline.tsx";
+import { SHEET_STYLE, STYLE } from "../../views/style.ts";
 
 export interface Asset {
   readonly path: string;
@@ -14,19 +16,35 @@ export interface Asset {
   readonly plain: Uint8Array;
   gzip: Uint8Array | null;
   br: Uint8Array | null;
-  /** Named by its hash: may be kept for ever. */
-  readonly immutable: boolean;
+  readonly kept: Kept;
 }
 
+/** How long a browser may keep a file unasked: for ever where its name has its hash. */
+type Kept = "for ever" | "a day" | "not at all";
+const CACHE_CONTROL: Readonly<Record<Kept, string>> = {
+  "for ever": "public, max-age=31536000, immutable",
+  "a day": "public, max-age=86400",
+  "not at all": "no-cache",
+};
+
 export interface Assets {
-  /** The CSP source of the style that stands in every page. */
+  /** The CSP sources of the styles that stand in the pages. */
   readonly styleHash: string;
+  readonly sheetHash: string;
   /** The address of the script bundle. */
   readonly script: string;
+  /** The wall board's own. */
+  readonly kiosk: { readonly style: string; readonly script: string };
   find(path: string): Asset | null;
   /** Compresses what was not yet; called once the server listens. */
   compress(): Promise<void>;
 }
+
+const TYPES = {
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+} as const;
 
 const root = join(import.meta.dir, "../../static");
 const packages = createRequire(import.meta.url);
@@ -35,29 +53,42 @@ const packages = createRequire(import.meta.url);
 export function readAssets(): Assets {
   const htmx = packages.resolve("htmx.org/dist/htmx.min.js");
   const sse = packages.resolve("htmx.org/dist/ext/hx-sse.min.js");
-  const bundle = [htmx, sse, join(root, "console.js")]
+  const ours = (name: string) => readFileSync(join(root, name), "utf8");
+  const bundled = (...sources: readonly string[]) =>
     // A source map of theirs would only be asked for in vain.
-    .map((path) => readFileSync(path, "utf8").replace(/\n?\/\/# sourceMappingURL=.*\s*$/, ""))
-    .join(";\n");
+    sources.map((source) => source.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "")).join(";\n");
   const all = new Map<string, Asset>();
-  const add = (path: string, type: string, text: string | Uint8Array, immutable: boolean) => {
+  const add = (path: string, type: string, text: string | Uint8Array, kept: Kept) => {
     const plain = typeof text === "string" ? new TextEncoder().encode(text) : text;
-    all.set(path, { path, type, plain, gzip: null, br: null, immutable });
+    all.set(path, { path, type, plain, gzip: null, br: null, kept });
     return path;
   };
-  const script = add(`/static/console-${hashOf(bundle)}.js`, "text/javascript; charset=utf-8", bundle, true);
-  add("/static/icon.svg", "image/svg+xml", readFileSync(join(root, "icon.svg"), "utf8"), false);
-  for (const size of [180, 512])
-    add(`/static/icon-${size}.png`, "image/png", readFileSync(join(root, `icon-${size}.png`)), false);
-  add(
-    "/manifest.webmanifest",
-    "application/manifest+json",
-    readFileSync(join(root, "manifest.webmanifest"), "utf8"),
-    false,
+  const hashed = (name: string, text: string) => {
+    const [stem, ending] = name.split(".") as [string, keyof typeof TYPES];
+    return add(`/static/${stem}-${hashOf(text)}.${ending}`, TYPES[ending], text, "for ever");
+  };
+  const script = hashed(
+    "console.js",
+    bundled(readFileSync(htmx, "utf8"), readFileSync(sse, "utf8"), ours("console.js"), ours("phone.js")),
   );
+  const kiosk = {
+    style: hashed("kiosk.css", ours("kiosk.css")),
+    script: hashed("kiosk.js", bundled(ours("kiosk.js"), ours("phone.js"))),
+  };
+  // The page by its own hash, and in it are theirs: whatever changes, the worker is another one.
+  const away = { style: hashed("offline.css", ours("offline.css")), script: hashed("offline.js", ours("offline.js")) };
+  const offline = hashed("offline.html", `<!doctype html>${OfflinePage(away)}`);
+  const may_keep = JSON.stringify([offline, away.style, away.script]);
+  add("/sw.js", TYPES.js, ours("sw.js").replace("const KEPT = []", `const KEPT = ${may_keep}`), "not at all");
+  add("/static/icon.svg", "image/svg+xml", ours("icon.svg"), "a day");
+  for (const size of [180, 192, 512])
+    add(`/static/icon-${size}.png`, "image/png", readFileSync(join(root, `icon-${size}.png`)), "a day");
+  add("/manifest.webmanifest", "application/manifest+json", ours("manifest.webmanifest"), "a day");
   return {
-    styleHash: `'sha256-${new Bun.CryptoHasher("sha256").update(STYLE).digest("base64")}'`,
+    styleHash: inPolicy(STYLE),
+    sheetHash: inPolicy(SHEET_STYLE),
     script,
+    kiosk,
     find: (path) => all.get(path) ?? null,
     compress: async () => {
       for (const asset of all.values()) {
@@ -75,7 +106,7 @@ export function serveAsset(asset: Asset, request: Request): Response {
   const headers = new Headers({
     "Content-Type": asset.type,
     Vary: "Accept-Encoding",
-    "Cache-Control": asset.immutable ? "public, max-age=31536000, immutable" : "public, max-age=86400",
+    "Cache-Control": CACHE_CONTROL[asset.kept],
   });
   const [encoding, body] =
     asset.br && /\bbr\b/.test(accepts)
@@ -86,6 +117,8 @@ export function serveAsset(asset: Asset, request: Request): Response {
   if (encoding) headers.set("Content-Encoding", encoding);
   return new Response(request.method === "HEAD" ? null : (body as Uint8Array<ArrayBuffer>), { headers });
 }
+
+const inPolicy = (style: string): string => `'sha256-${new Bun.CryptoHasher("sha256").update(style).digest("base64")}'`;
 
 const hashOf = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 

@@ -29,7 +29,7 @@ export type Item =
   | { is: "entry"; entry: SessionEntry | TargetEntry }
   | { is: "action"; action: Action; fresh: boolean }
   | { is: "check"; entry: CheckEntry; fresh: boolean }
-  | { is: "approval"; approval: Approval; fresh: boolean };
+  | { is: "approval"; approval: Approval; fresh: boolean; stream: string };
 
 /** The kinds that begin a subject: a new item, where every other kind changes one. */
 const BEGINS: ReadonlySet<string> = new Set(["requested", "check_started", "approval_asked"]);
@@ -53,19 +53,41 @@ export function itemsOf(entries: readonly Entry[], log: Log): Item[] {
     const check = all.filter(isCheck).at(-1);
     if (action) items.push({ is: "action", action, fresh });
     const approval = isApproval(entry) ? approvalFrom(all.filter(isApproval)) : null;
-    if (approval) items.push({ is: "approval", approval, fresh });
+    if (approval) items.push({ is: "approval", approval, fresh, stream: entry.stream });
     if (check) items.push({ is: "check", entry: check, fresh });
   }
   return items;
 }
 
-/** `requestId` belongs to one operator's page; the stream goes to everybody and has none. */
-export function Drawn({ item, now, requestId }: { item: Item; now: number; requestId?: string }) {
+/** Another session's card: it is answered on that session's page, and one line here leads to it. */
+export const isElsewhere = (item: Item, session: string): boolean =>
+  item.is === "approval" && item.approval.session !== session;
+
+/** `requestId` belongs to one operator's page; the stream goes to everybody and has none. `again` lets a prompt be sent again. */
+export function Drawn({
+  item,
+  now,
+  requestId,
+  again,
+}: {
+  item: Item;
+  now: number;
+  requestId?: string;
+  again?: boolean;
+}) {
   switch (item.is) {
     case "entry":
-      return <EntryItem entry={item.entry} whole={wholeOf(item.entry)} kept={keptOf(item.entry)} now={now} />;
+      return (
+        <EntryItem
+          entry={item.entry}
+          whole={wholeOf(item.entry)}
+          kept={keptOf(item.entry)}
+          again={again ? { requestId } : undefined}
+          now={now}
+        />
+      );
     case "action":
-      return <ActionItem action={item.action} now={now} />;
+      return <ActionItem action={item.action} now={now} requestId={requestId} />;
     case "check":
       return (
         <CheckItem
@@ -115,7 +137,7 @@ interface StreamedProps {
 
 /** An item as the stream sends it: new ones to append, changed ones in the place of themselves, and what else they change. */
 function Streamed({ item, session, log, seq, now }: StreamedProps) {
-  const drawn = <Drawn item={item} now={now} />;
+  const drawn = <Drawn item={item} now={now} again />;
   switch (item.is) {
     case "action":
       return (
@@ -131,9 +153,13 @@ function Streamed({ item, session, log, seq, now }: StreamedProps) {
     case "approval":
       return (
         <>
-          {item.fresh ? drawn : <Partial target={`#p-${item.approval.approval_id}`}>{drawn}</Partial>}
+          {isElsewhere(item, session) ? null : item.fresh ? (
+            drawn
+          ) : (
+            <Partial target={`#p-${item.approval.approval_id}`}>{drawn}</Partial>
+          )}
           <Partial target="#asking" swap="outerHTML">
-            <Asking approvals={openApprovals(log, session, seq)} seq={seq} />
+            <Asking approvals={openApprovals(log, item.stream, seq)} session={session} seq={seq} />
           </Partial>
         </>
       );

@@ -5,8 +5,8 @@
  */
 import { constants, createGzip } from "node:zlib";
 import type { Entry, Log, StreamRange } from "../log/log.ts";
-import { bytes, type Draw, type Format, frame, frameOf } from "./frame.ts";
-import { Gathering } from "./gathering.ts";
+import { Channel, type Client, type Whisper } from "./channel.ts";
+import { bytes, type Draw, type Format, frame } from "./frame.ts";
 
 export type { Draw, Format };
 
@@ -17,6 +17,8 @@ export interface Attach {
   readonly after: number;
   readonly format: Format;
   readonly gzip: boolean;
+  /** `Save-Data: on`: fewer frames, each later. */
+  readonly thin?: boolean;
 }
 
 /** What an attached client may leave unread before it is dropped, bytes. */
@@ -25,26 +27,6 @@ const BOUND = 256 * 1024;
 const BATCH = 250;
 /** Beyond this many clients the stream is plain: the processor matters more than the link (PRODUCT.md). */
 const GZIP_CLIENTS = 64;
-/** The least time between two frames of one channel, ms: nothing to one who reads, and it gathers the lines of a burst. */
-const GAP_MS = 2;
-/**
- * Beyond this many clients of one channel, each adds to that time, ms. One frame to 500 clients takes 4 ms of processor
- * (measured, most of it in the sockets); every 15 ms at most, it leaves the console free whatever an agent prints.
- */
-const CROWD = 100;
-const GAP_PER_CLIENT_MS = 0.03;
-
-interface Client {
-  readonly format: Format;
-  send(frame: Uint8Array): void;
-}
-
-interface Channel {
-  readonly session: string;
-  readonly streams: readonly StreamRange[];
-  readonly clients: Set<Client>;
-  readonly gathering: Gathering<Entry>;
-}
 
 export class Live {
   private readonly channels = new Map<string, Channel>();
@@ -78,14 +60,9 @@ export class Live {
     return this.holding.get(stream) ?? 0;
   }
 
-  /** HTML without an id (partial words, a state, an age) to everybody whose page holds this stream. */
-  whisper(stream: string, html: string): void {
-    const whisper = bytes(frameOf(null, html));
-    for (const channel of this.channels.values()) {
-      if (!channel.streams.some((range) => range.stream === stream)) continue;
-      channel.gathering.flush();
-      for (const client of channel.clients) if (client.format === "html") client.send(whisper);
-    }
+  /** What is no entry (partial words, a state, an age) to everybody whose page holds this stream. */
+  whisper(stream: string, whisper: Whisper): void {
+    for (const channel of this.channels.values()) channel.whisper(stream, whisper);
   }
 
   attach(a: Attach): Response {
@@ -124,7 +101,7 @@ export class Live {
             live.closers.delete(close);
             live.hold(a.streams, -1);
             if (gzip) live.gzipped--;
-            live.leave(a.session, client);
+            live.leave(a, client);
             // A gzip stream has an end of its own; without it the reader sees an error where we said goodbye.
             if (zip && cleanly) zip.once("end", finish).end();
             else finish();
@@ -165,10 +142,7 @@ export class Live {
     clearInterval(this.beat);
     this.unfollow();
     const bye = bytes("event: restarting\ndata: {}\n\n");
-    for (const channel of this.channels.values()) {
-      channel.gathering.flush();
-      for (const client of channel.clients) client.send(bye);
-    }
+    for (const channel of this.channels.values()) channel.send(bye);
     // The word needs a moment on its way; then the ends, which need one, too.
     await Bun.sleep(50);
     for (const close of [...this.closers]) close(true);
@@ -204,34 +178,15 @@ export class Live {
 
   /** In the same tick as the read before it. */
   private join(a: Attach, client: Client): void {
-    const channel = this.channels.get(a.session) ?? this.open(a);
+    const channel = this.channels.get(keyOf(a)) ?? new Channel(a.streams, !!a.thin, this.drawFor(a.session));
+    this.channels.set(keyOf(a), channel);
     // What is still gathered was read in the replay: the others get it now, and this one not twice.
-    channel.gathering.flush();
+    channel.flush();
     channel.clients.add(client);
   }
 
-  private open({ session, streams }: Attach): Channel {
-    const clients = new Set<Client>();
-    const draw = this.drawFor(session);
-    const gap = () => (clients.size <= CROWD ? GAP_MS : clients.size * GAP_PER_CLIENT_MS);
-    const send = (entries: readonly Entry[]) => {
-      // Made once for each form that is asked for, however many clients there are.
-      const made: Partial<Record<Format, Uint8Array>> = {};
-      for (const client of clients) {
-        made[client.format] ??= frame(entries, client.format, draw);
-        client.send(made[client.format]!);
-      }
-    };
-    const channel = { session, streams, clients, gathering: new Gathering(gap, send) };
-    this.channels.set(session, channel);
-    return channel;
-  }
-
   private tell(entries: readonly Entry[]): void {
-    for (const channel of this.channels.values()) {
-      const ours = entries.filter((e) => channel.streams.some((s) => s.stream === e.stream && e.seq >= (s.from ?? 0)));
-      if (ours.length > 0) channel.gathering.add(ours);
-    }
+    for (const channel of this.channels.values()) channel.tell(entries);
   }
 
   private hold(streams: readonly StreamRange[], clients: 1 | -1): void {
@@ -242,15 +197,17 @@ export class Live {
     }
   }
 
-  private leave(session: string, client: Client): void {
-    const channel = this.channels.get(session);
+  private leave(a: Attach, client: Client): void {
+    const channel = this.channels.get(keyOf(a));
     if (!channel) return;
     channel.clients.delete(client);
     if (channel.clients.size > 0) return;
-    channel.gathering.flush();
-    this.channels.delete(session);
+    channel.flush();
+    this.channels.delete(keyOf(a));
   }
 }
+
+const keyOf = ({ session, thin }: Attach): string => (thin ? `${session} thin` : session);
 
 /**
  * The window is the whole 32 KiB: an incident comes back to the same commands and logs, and what is further back than the

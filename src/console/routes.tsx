@@ -9,7 +9,6 @@ import { Page, type Assets as PageAssets } from "../../views/page.tsx";
 import { PowerPanel } from "../../views/power.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
 import { StatusPage } from "../../views/status.tsx";
-import { TailFoot, TailHead } from "../../views/tail.tsx";
 import { sessionsText, statusesText, statusText } from "../../views/text.ts";
 import { EarlierItems } from "../../views/transcript.tsx";
 import type { Env } from "../access/operator.ts";
@@ -17,18 +16,19 @@ import type { RequestIds } from "../access/request-id.ts";
 import { openApprovals } from "../agent/approval.ts";
 import { isApproval } from "../agent/approval-event.ts";
 import { CHECKS } from "../checks/check.ts";
-import type { Entry, Log, StreamRange } from "../log/log.ts";
+import type { Log } from "../log/log.ts";
 import type { Power, Pve } from "../power/carry-out.ts";
-import { MUTATING } from "../power/verb.ts";
+import { knownBefore } from "../power/preflight.ts";
 import { refuse } from "../refusal.ts";
 import { sessionStream } from "../sessions/event.ts";
 import type { Session, Sessions } from "../sessions/session.ts";
 import type { Turns } from "../sessions/turn.ts";
 import type { State } from "../target/state.ts";
-import type { Target } from "../target/target.ts";
+import { streamOf, type Target, targetNamed } from "../target/target.ts";
 import { answer, formOf } from "./answer.tsx";
-import { Drawn, type Item, isCheck, itemsOf, text } from "./draw.tsx";
+import { Drawn, type Item, isCheck, isElsewhere, itemsOf } from "./draw.tsx";
 import { positionOf } from "./live.ts";
+import { tailDocument } from "./tail.tsx";
 
 export interface ConsoleParts {
   readonly log: Log;
@@ -39,6 +39,8 @@ export interface ConsoleParts {
   readonly targets: readonly [Target, ...Target[]];
   readonly stateOf: (target: Target) => State;
   readonly requestIds: RequestIds;
+  /** What the composer offers, the usual one first; empty where the agent has no model. */
+  readonly models: readonly string[];
   readonly assets: PageAssets;
   readonly keepalive_ms: number;
   /** The lab's fault panel, where there is a lab. */
@@ -47,23 +49,19 @@ export interface ConsoleParts {
   readonly attended: (target: Target) => void;
 }
 
-/** Entries that a page shows at first, and each "Earlier" brings: with 60 usual ones the first screen stays below 10,000 bytes. */
-const TAIL = 60;
-/** A transcript without JavaScript ends cleanly after this, and is asked for again. */
-const FRAME_MS = 25_000;
+/** Entries that a page shows at first, and each "Earlier" brings: with 50 usual ones the first screen stays below 10,000 bytes. */
+const TAIL = 50;
 
 export function consoleRoutes(parts: ConsoleParts) {
   const { log, sessions, targets, power } = parts;
   const app = new Hono<Env>();
-  const targetNamed = (id: string | undefined): Target =>
-    targets.find((t) => t.id === id) ??
-    (id === undefined || id === "" ? targets[0] : refuse(404, `there is no target '${id}'`));
+  const targetOf = (id: string | undefined) => targetNamed(targets, id);
 
   app.get("/", async (c) => {
     const asked = c.req.query("target");
     const by = c.get("operator").name;
     // Without a target: wherever something happened last, on a target that is still one.
-    const on = asked ? [targetNamed(asked)] : targets;
+    const on = asked ? [targetOf(asked)] : targets;
     const ids = on.map((t) => t.id);
     const session = sessions.latest(ids) ?? sessions.find(await sessions.open(ids[0]!, by))!;
     return answer(c, { page: () => page(parts, session, by), json: session });
@@ -73,7 +71,7 @@ export function consoleRoutes(parts: ConsoleParts) {
     const all = sessions.list();
     const now = Date.now();
     return answer(c, {
-      json: { sessions: all.map(({ target, ...s }) => ({ ...s, target })) },
+      json: { sessions: all },
       page: () => (
         <SessionsPage
           sessions={all}
@@ -136,16 +134,17 @@ export function consoleRoutes(parts: ConsoleParts) {
   });
 
   app.get("/sessions/:id/tail", (c) => {
-    const streams = sessions.streamsOf(c.req.param("id")) ?? refuse(404, "session not found");
+    const session = c.req.param("id");
+    const streams = sessions.streamsOf(session) ?? refuse(404, "session not found");
     const after = positionOf(null, c.req.query("after"), log.head);
-    return new Response(tailDocument(log, streams, after, c.req.raw.signal), {
+    return new Response(tailDocument(log, { session, streams, after }), {
       headers: { "Content-Type": "text/html; charset=utf-8", "X-Accel-Buffering": "no", "X-Streamed": "1" },
     });
   });
 
   app.get("/status", (c) => {
     const asked = c.req.query("target");
-    const target = targetNamed(asked);
+    const target = targetOf(asked);
     const now = Date.now();
     const seenOf = (target: Target) => {
       parts.attended(target);
@@ -154,7 +153,7 @@ export function consoleRoutes(parts: ConsoleParts) {
         target,
         state: parts.stateOf(target),
         action: holder && power.find(target, holder.action),
-        last: power.list([target], 10).find((a) => a.state === "ended" && MUTATING.includes(a.verb)) ?? null,
+        last: power.lastChange(target),
         now,
       };
     };
@@ -183,15 +182,18 @@ export function consoleRoutes(parts: ConsoleParts) {
   return app;
 }
 
+/** What is known of a target before a tap on power. */
+export const knownOf = ({ stateOf, power, pve }: Pick<ConsoleParts, "stateOf" | "power" | "pve">, target: Target) =>
+  knownBefore(target, stateOf(target), power.lastEvidence(target), pve.kindOf(target));
+
 /** The Power region as it is now, with request ids for one operator. */
 export function powerPanel(parts: ConsoleParts, target: Target, by: string) {
   const holder = parts.power.holder(target);
-  const recent = parts.power.list([target], 10);
   return (
     <PowerPanel
       target={target}
       action={holder && parts.power.find(target, holder.action)}
-      last={recent.find((a) => a.state === "ended" && MUTATING.includes(a.verb))}
+      last={parts.power.lastChange(target)}
       requestIds={parts.requestIds.forPage(by)}
       state={parts.stateOf(target)}
       legacy={parts.pve.kindOf(target) === "legacy"}
@@ -211,7 +213,6 @@ function page(parts: ConsoleParts, session: Session, by: string, before: number 
   parts.attended(target);
   const running = parts.turns.runningIn(session.session_id);
   const holder = parts.power.holder(target);
-  const recent = parts.power.list([target], 10);
   const requestIds = parts.requestIds.forPage(by);
   const shown = tailOf(parts, session, before === null ? parts.log.head : before - 1, requestIds);
   return (
@@ -222,16 +223,18 @@ function page(parts: ConsoleParts, session: Session, by: string, before: number 
       session={session}
       turn={{ running: running !== null, startedAt: running?.started_at ?? null, by: running?.by ?? null }}
       presets={Object.values(CHECKS)}
+      models={parts.models}
       requestIds={requestIds}
-      approvals={openApprovals(parts.log, session.session_id)}
+      approvals={openApprovals(parts.log, streamOf(target))}
       items={shown.items}
       after={parts.log.head}
       earlier={shown.earlier}
       heartbeat_ms={parts.keepalive_ms}
       faults={parts.faults?.(by)}
       action={holder && parts.power.find(target, holder.action)}
-      last={recent.find((a) => a.state === "ended" && MUTATING.includes(a.verb))}
+      last={parts.power.lastChange(target)}
       state={parts.stateOf(target)}
+      known={knownOf(parts, target)}
       legacy={parts.pve.kindOf(target) === "legacy"}
       now={Date.now()}
     />
@@ -245,32 +248,29 @@ function tailOf({ log, sessions }: ConsoleParts, session: Session, upto: number,
   const first = entries[0]?.seq ?? 0;
   const more = entries.length === TAIL && log.tail({ streams, upto: first - 1, limit: 1 }).length > 0;
   const now = Date.now();
+  // Only what was asked last can be sent again; of an earlier part of the transcript, nothing.
+  const asked = upto === log.head ? entries.findLast((e) => e.kind === "prompted")?.about : undefined;
+  const again = (item: Item) => item.is === "entry" && item.entry.kind === "failed" && item.entry.about === asked;
   const items = itemsOf(entries, log)
     // What began earlier is drawn where it began.
-    .filter((item) => item.is === "entry" || item.fresh)
+    .filter((item) => (item.is === "entry" || item.fresh) && !isElsewhere(item, session.session_id))
     .map((item) => (
       <Drawn
         item={item}
         now={now}
-        requestId={item.is === "approval" ? requestIds(formName(item.approval.approval_id)) : undefined}
+        again={again(item)}
+        requestId={
+          item.is === "approval"
+            ? requestIds(formName(item.approval.approval_id))
+            : item.is === "action" && item.action.outcome === "unknown"
+              ? requestIds(formName(item.action.id))
+              : again(item)
+                ? requestIds("again")
+                : undefined
+        }
       />
     ));
   return { items, earlier: more ? first : null };
-}
-
-/** A document can only grow: what began is shown once more when it is over, and not in between. */
-function isNewOrOver(item: Item): boolean {
-  if (item.is === "entry" || item.fresh) return true;
-  switch (item.is) {
-    case "action":
-      return item.action.state === "ended";
-    case "check":
-      return item.entry.kind === "check_ended";
-    case "approval":
-      return item.approval.state !== "open";
-    default:
-      return item satisfies never;
-  }
 }
 
 /** A form's name in a request id is of letters only: the digits of a card's id become some. */
@@ -279,39 +279,3 @@ const formName = (approval: string): string =>
     .slice(0, 12)
     .replace(/[0-9]/g, (d) => "ghijklmnop"[Number(d)]!)
     .replace(/-/g, "")}`;
-
-/** The transcript as a document that grows while it is read, and ends cleanly so that the browser asks again. */
-function tailDocument(log: Log, streams: readonly StreamRange[], after: number, signal: AbortSignal) {
-  const encoder = new TextEncoder();
-  let end = () => {};
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      const put = (html: string) => controller.enqueue(encoder.encode(html));
-      const draw = (entries: readonly Entry[]) =>
-        itemsOf(entries, log)
-          .filter(isNewOrOver)
-          .map((item) => text(<Drawn item={item} now={Date.now()} />))
-          .join("");
-      put(TailHead());
-      put(draw(log.read({ streams, after, limit: 500 })));
-      const unfollow = log.follow((entries) => {
-        const ours = entries.filter((e) => streams.some((s) => s.stream === e.stream && e.seq >= (s.from ?? 0)));
-        if (ours.length > 0) put(draw(ours));
-      });
-      const over = setTimeout(() => end(), FRAME_MS);
-      end = () => {
-        clearTimeout(over);
-        unfollow();
-        end = () => {};
-        try {
-          put(TailFoot({ now: Date.now() }));
-          controller.close();
-        } catch {
-          // the reader has gone
-        }
-      };
-      signal.addEventListener("abort", () => end());
-    },
-    cancel: () => end(),
-  });
-}

@@ -38,7 +38,7 @@ test("clients that join in the midst of a burst get each entry once, and a whisp
   for (let i = 0; i < 300; i++) {
     await log.append({ stream: "session:a", kind: "said", body: { text: `[${i}]` } });
     if (i % 10 === 0) readers.push(attach());
-    if (i === 150) live.whisper("session:a", "{after 150}");
+    if (i === 150) live.whisper("session:a", { about: "partial", html: "{after 150}" });
   }
   const texts = await Promise.all(
     readers.map(async (reader) => {

@@ -24,7 +24,7 @@ function desk(keepalive_ms = 60_000) {
   const live = new Live(log, () => draw, keepalive_ms);
   open.push({ live, log });
   const say = (text: string, stream = "session:a") => log.append({ stream, kind: "said", body: { text } });
-  const attach = (after = 0, more: { format?: "html" | "json"; gzip?: boolean } = {}) =>
+  const attach = (after = 0, more: { format?: "html" | "json"; gzip?: boolean; thin?: boolean } = {}) =>
     live.attach({ session: "a", streams: [{ stream: "session:a" }], after, format: "json", gzip: false, ...more });
   return { log, live, say, attach };
 }
@@ -158,5 +158,32 @@ test("a client that does not read is dropped at a bound, and nobody else notices
   expect(live.clients).toBe(1);
   await lazy.body!.cancel().catch(() => {});
   await keen.cancel();
+  expect(live.clients).toBe(0);
+});
+
+test("a phone that saves data gets two frames a second at most, the newest whisper only, and every entry in order", async () => {
+  const { say, attach, live } = desk();
+  const thin = readSse(attach(0, { format: "html", thin: true }));
+  const usual = readSse(attach(0, { format: "html" }));
+  for (const stream of [thin, usual]) await stream.until(caughtUp);
+  const began = performance.now();
+  for (let i = 0; i < 60; i++) {
+    await say(`line ${i}`);
+    live.whisper("session:a", { about: "partial", html: `<b>${i}</b>` });
+    live.whisper("session:a", { about: "state", html: `<i>${i}</i>` });
+    await Bun.sleep(10);
+  }
+  const last = (frames: readonly { data: string | null }[]) => frames.some((f) => f.data?.includes("line 59"));
+  for (const stream of [thin, usual]) await stream.until(last);
+  const seconds = (performance.now() - began) / 1000;
+  const told = (stream: typeof thin) => stream.frames.filter((f) => f.data && f.event === null);
+  const lines = (stream: typeof thin) => told(stream).flatMap((f) => f.data!.match(/line \d+/g) ?? []);
+  expect(lines(thin)).toEqual(Array.from({ length: 60 }, (_, i) => `line ${i}`));
+  expect(lines(usual)).toEqual(lines(thin));
+  expect(told(usual).length).toBeGreaterThan(100); // else this proves nothing
+  expect(told(thin).length).toBeLessThanOrEqual(2 * seconds + 2);
+  expect(told(thin).at(-1)!.data).toContain("<b>59</b><i>59</i>");
+  for (const f of told(thin)) expect(f.data!.match(/<b>/g)?.length ?? 0).toBeLessThanOrEqual(1);
+  for (const stream of [thin, usual]) await stream.cancel();
   expect(live.clients).toBe(0);
 });
