@@ -1,13 +1,14 @@
 /** An action: a card in the transcript, a page of its own, the list of them. It draws what the fold says, and no more. */
 import type { Action } from "../src/power/action.ts";
 import { sectionsOf } from "../src/power/evidence.ts";
+import { REFUSALS_TO_NOTICE, RequestId } from "./hx.tsx";
 import { Excerpt, Output, plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
 import { Ago, Clock, durationWords, utcWords } from "./time.tsx";
 
 const TAIL_LINES = 6;
 
-export function ActionItem({ action, now }: { action: Action; now: number }) {
+export function ActionItem({ action, now, requestId }: { action: Action; now: number; requestId?: string }) {
   return (
     <li id={`a-${action.id}`} class={`card ${toneOf(action)}`}>
       <p>
@@ -19,6 +20,7 @@ export function ActionItem({ action, now }: { action: Action; now: number }) {
         </small>
       </p>
       <GuestLine action={action} />
+      <AskAgain action={action} requestId={requestId} />
       {action.override && <p>lock overridden by name: {plain(action.override)}</p>}
       {action.state === "running" ? <Tail text={action.stdout} /> : <Printed action={action} />}
     </li>
@@ -33,6 +35,20 @@ const GuestLine = ({ action }: { action: Action }) =>
     <p class="guest soft">the guest has not answered yet</p>
   ) : null;
 
+/** For an outcome that is not known: one question to the host, now. The console asks by itself, too, but rarely. */
+const AskAgain = ({ action, requestId }: { action: Action; requestId?: string }) =>
+  action.state === "ended" && action.outcome === "unknown" ? (
+    <form method="post" action={`${pageOf(action)}/ask`} hx-post={`${pageOf(action)}/ask`} {...QUIETLY}>
+      {requestId && <RequestId value={requestId} />}
+      <button type="submit" class="quiet">
+        Ask again
+      </button>
+    </form>
+  ) : null;
+
+/** Its answer comes as the card itself, by the stream. */
+const QUIETLY = { "hx-swap": "none", "hx-sync": "this:drop", "hx-disable": "find button", ...REFUSALS_TO_NOTICE };
+
 const STARTS_A_GUEST: ReadonlySet<string> = new Set(["start", "reset", "cycle"]);
 
 /** The guest's own word is still to come: the console knocks for three minutes. */
@@ -44,7 +60,9 @@ const awaitsGuest = (action: Action, now: number): boolean =>
 
 /** The outcome in words; `unknown` says why and that it is being asked for. */
 function Verdict({ action, now }: { action: Action; now: number }) {
-  const why = action.why && `: ${plain(action.why)}`;
+  // The host can only say that the guest is not proven; once the guest's own word is there, that stands in the line below.
+  const said = action.guest ? action.why.replace(/; the guest is not proven$/, "") : action.why;
+  const why = said && `: ${plain(said)}`;
   if (action.state === "running")
     return (
       <>
@@ -103,7 +121,8 @@ const Printed = ({ action }: { action: Action }) =>
   action.stdout.trim() || action.stderr.trim() ? (
     <details>
       <summary>
-        output · {lineCount(action.stdout)} lines{action.stderr.trim() && `, ${lineCount(action.stderr)} on stderr`}
+        output · {linesIn(action.stdout)}
+        {action.stderr.trim() && `, ${linesIn(action.stderr)} on stderr`}
       </summary>
       {action.stdout.trim() && <Excerpt text={action.stdout} whole={pageOf(action)} />}
       {action.stderr.trim() && (
@@ -117,9 +136,20 @@ const Printed = ({ action }: { action: Action }) =>
     <p class="soft">(no output)</p>
   );
 
-const lineCount = (text: string) => (text.trim() ? text.replace(/\n+$/, "").split("\n").length : 0);
+function linesIn(text: string): string {
+  const n = text.trim() ? text.replace(/\n+$/, "").split("\n").length : 0;
+  return n === 1 ? "1 line" : `${n} lines`;
+}
 
-export const ActionPage = ({ action, now, lab }: { action: Action; now: number; lab?: boolean }) => (
+export interface ActionPageProps {
+  readonly action: Action;
+  readonly now: number;
+  readonly lab?: boolean;
+  /** Fresh and signed, for "Ask again". */
+  readonly requestId?: string;
+}
+
+export const ActionPage = ({ action, now, lab, requestId }: ActionPageProps) => (
   <Sheet
     title={`${action.verb} · ${action.target}`}
     lab={lab}
@@ -132,6 +162,7 @@ export const ActionPage = ({ action, now, lab }: { action: Action; now: number; 
     <p class="lead">
       <Verdict action={action} now={now} />
     </p>
+    <AskAgain action={action} requestId={requestId} />
     <dl class="facts">
       <dt>started</dt>
       <dd>

@@ -57,7 +57,9 @@ export function CheckItem({ entry, now, title = entry.body.name, whole }: CheckI
       {findings.length === 0 && <p>Nothing was found.</p>}
       {readings.length > 0 && (
         <details>
-          <summary>what was read · {readings.length} commands</summary>
+          <summary>
+            what was read · {readings.length} {readings.length === 1 ? "command" : "commands"}
+          </summary>
           {readings.map((reading) => (
             <Read reading={reading} whole={whole?.(entry.seq)} />
           ))}

@@ -16,6 +16,7 @@ export const ConfirmDialog = () => (
     <form method="dialog">
       <h2 id="confirm-says">Sure?</h2>
       <p id="confirm-more" />
+      <ul id="confirm-known" />
       <p id="confirm-state" />
       <p id="confirm-turn" hidden>
         <label>
@@ -69,7 +70,7 @@ export const ConfirmPage = ({
     <p class="lead">
       {verb.will} {verb.mutates && "Evidence is saved first."}
     </p>
-    <StatePanel state={state} now={now} />
+    <StatePanel state={state} now={now} held={action?.state === "running"} />
     {preflight.length > 0 && (
       <ul>
         {preflight.map((line) => (

@@ -16,18 +16,22 @@ export const FAULTS_SHOWN: Readonly<Record<Fault, Shown>> = {
   disk_full: {
     name: "Disk full",
     does: "/ is at 100 % and a worker fails to write",
-    cure: "sudo rm /var/lib/app/export/orders-full.dump, or sudo journalctl --vacuum-size=200M",
+    cure: "ask the agent to “free the disk”, and allow it; cycle does not help",
   },
   out_of_memory: {
     name: "Out of memory",
     does: "memory and swap are full, 41 processes wait for the disk",
-    cure: "sudo pkill ugrep, or cycle",
+    cure: "ask the agent to “fix the memory”, and allow it; or cycle",
   },
-  service_dead: { name: "Dead service", does: "nginx has failed", cure: "sudo systemctl restart nginx" },
+  service_dead: {
+    name: "Dead service",
+    does: "nginx has failed",
+    cure: "ask the agent to “restart nginx”, and allow it; or cycle",
+  },
   host_unreachable: {
     name: "Host gone",
     does: "neither the PVE host nor the VM can be reached",
-    cure: "none from here: that is the cold case",
+    cure: "none from here: that is the cold case. “Mend everything” brings it back",
   },
   none: { name: "Mend everything", does: "nothing is broken", cure: "" },
 };
@@ -36,32 +40,34 @@ export const FAULTS_SHOWN: Readonly<Record<Fault, Shown>> = {
 export const Faults = ({ fault, requestId }: { fault: Fault; requestId?: string }) => {
   const now = FAULTS_SHOWN[fault];
   return (
-    <section class="panel faults" id="faults" aria-label="Faults">
+    <section id="faults" aria-label="Faults">
       <p>
         {fault === "none" ? "Lab: nothing is broken. Break the simulated VM:" : `Lab: ${now.does}. Cure: ${now.cure}.`}
       </p>
-      {(Object.keys(FAULTS_SHOWN) as Fault[]).map((name) => (
-        <form
-          key={name}
-          method="post"
-          action="/lab/fault"
-          hx-post="/lab/fault"
-          hx-target="#faults"
-          hx-swap="outerHTML"
-          hx-sync="this:drop"
-        >
-          <input type="hidden" name="fault" value={name} />
-          {requestId && <input type="hidden" name="request_id" value={requestId} />}
-          <button
-            class="quiet"
-            type="submit"
-            aria-pressed={name === fault ? "true" : "false"}
-            title={FAULTS_SHOWN[name].does}
+      <div>
+        {(Object.keys(FAULTS_SHOWN) as Fault[]).map((name) => (
+          <form
+            key={name}
+            method="post"
+            action="/lab/fault"
+            hx-post="/lab/fault"
+            hx-target="#faults"
+            hx-swap="outerHTML"
+            hx-sync="this:drop"
           >
-            {FAULTS_SHOWN[name].name}
-          </button>
-        </form>
-      ))}
+            <input type="hidden" name="fault" value={name} />
+            {requestId && <input type="hidden" name="request_id" value={requestId} />}
+            <button
+              class="quiet"
+              type="submit"
+              aria-pressed={name === fault ? "true" : "false"}
+              title={FAULTS_SHOWN[name].does}
+            >
+              {FAULTS_SHOWN[name].name}
+            </button>
+          </form>
+        ))}
+      </div>
     </section>
   );
 };

@@ -19,8 +19,6 @@ export interface PowerPanelProps {
   readonly requestIds: RequestIds;
   readonly state: State;
   readonly now: number;
-  /** What is known before the tap: short sentences, each with its age. */
-  readonly preflight?: readonly string[];
   /** The host has the first system's script; a sentence of one's own may say what it can't promise. */
   readonly legacy?: boolean | string;
   readonly seq?: number;
@@ -95,23 +93,18 @@ const AskForm = ({ verb, target, requestId }: { verb: Verb; target: Target; requ
   </form>
 );
 
-/** What the dialog asks, before "Not now" and the verb itself. */
-export function confirmSentence(verb: Verb, target: Target, preflight: readonly string[] = []): string {
-  return [
-    `${capital(verb.name)} ${target.name} (VM ${target.vmid})?`,
-    verb.will,
-    ...preflight,
-    "Evidence is saved first.",
-  ].join(" ");
+/** What the dialog asks; console.js adds what is known before the tap (`#known`, views/state.tsx). */
+export function confirmSentence(verb: Verb, target: Target): string {
+  return `${capital(verb.name)} ${target.name} (VM ${target.vmid})? ${verb.will} Evidence is saved first.`;
 }
 
-const ActForm = ({ verb, requestId, target, preflight }: PowerPanelProps & { verb: Verb; requestId: string }) => (
+const ActForm = ({ verb, requestId, target }: PowerPanelProps & { verb: Verb; requestId: string }) => (
   <form
     id={verb.name}
     method="get"
     action={`/api/pve/${verb.name}`}
     hx-post={`/api/pve/${verb.name}`}
-    hx-confirm={confirmSentence(verb, target, preflight)}
+    hx-confirm={confirmSentence(verb, target)}
     data-yes={`${capital(verb.name)} ${target.name}`}
     {...TO_POWER}
   >

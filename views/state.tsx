@@ -2,12 +2,11 @@
  * What is true of the VM, large, then what fits, then how it is known and how old that is. Replaced as a whole (`#state`),
  * by morphing. Its height is fixed on the page; when it is too long, evidence is what has to be scrolled for.
  */
-import type { State, StateName } from "../src/target/state.ts";
+import { type KnownBefore, NO_EVIDENCE } from "../src/power/preflight.ts";
+import { MUTATING } from "../src/power/verb.ts";
+import { isStale, type State, type StateName } from "../src/target/state.ts";
 import { plain } from "./plain.tsx";
 import { Ago } from "./time.tsx";
-
-/** Beyond this, what was heard is shown as old. */
-export const STALE_MS = 5 * 60_000;
 
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   running: "running",
@@ -24,16 +23,32 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   unknown: "not known",
 };
 
-export function StatePanel({ state, now, seq }: { state: State; now: number; seq?: number }) {
-  const stale = state.heard_at !== null && now - state.heard_at > STALE_MS;
+export interface StateProps {
+  readonly state: State;
+  readonly now: number;
+  readonly seq?: number;
+  /** An action that changes the VM is at work: what to do next is said when it has ended. */
+  readonly held?: boolean;
+  /** For the dialog before power, which shows it; here it stays hidden. */
+  readonly known?: KnownBefore;
+}
+
+export function StatePanel({ state, now, seq, held, known }: StateProps) {
+  const stale = isStale(state, now);
   const changed = state.keys?.[0];
   const name = [`is-${state.is}`, state.leads && `leads-${state.leads}`, stale && "stale"].filter(Boolean).join(" ");
   return (
     <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq} data-lock={state.lock ?? undefined}>
+      {/* console.js puts the same line here when a page grows old by itself. */}
+      {stale && (
+        <p class="then">
+          Last heard <Ago at={state.heard_at!} now={now} />; ask again with status:
+        </p>
+      )}
       <h2 aria-live="polite">{plain(state.says)}</h2>
-      {(state.advice || changed) && (
+      {((state.advice && !held) || changed) && (
         <p class="advice">
-          {plain(state.advice)}
+          {held ? "" : plain(state.advice)}
           {changed && (
             <>
               {" "}
@@ -44,6 +59,8 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
           )}
         </p>
       )}
+      {/* Of a guest that answers, what a check found is the news; of a silent one, how old the silence is. */}
+      {state.is === "running" && <Newest state={state} now={now} />}
       <p class="because">
         {state.heard_at === null ? (
           "nothing heard yet: ask with status"
@@ -52,8 +69,6 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
             heard <Ago at={state.heard_at} now={now} />
           </span>
         )}
-        {/* In the stylesheet, so that the script can say it, too; a text browser is told here. */}
-        {stale && <b class="old"> · old: ask again with status</b>}
         {state.because.map((fact) => ` · ${plain(fact)}`)}
         {state.since !== null && state.heard_at !== null && state.since < state.heard_at && (
           <span class="since">
@@ -62,6 +77,32 @@ export function StatePanel({ state, now, seq }: { state: State; now: number; seq
           </span>
         )}
       </p>
+      {state.is !== "running" && <Newest state={state} now={now} />}
+      {known && <Known {...known} now={now} />}
     </section>
   );
 }
+
+const Newest = ({ state: { found }, now }: { state: State; now: number }) =>
+  found ? (
+    <p class={`found is-${found.level}`}>
+      check {found.check} <Ago at={found.at} now={now} />: {plain(found.says)}
+    </p>
+  ) : null;
+
+const Known = ({ lines, last_forensics_at, now }: KnownBefore & { now: number }) => (
+  <ul id="known" hidden>
+    {lines.map(({ says, verbs }) => (
+      <li data-for={verbs.length < MUTATING.length ? verbs.join(" ") : undefined}>{plain(says)}</li>
+    ))}
+    <li>
+      {last_forensics_at ? (
+        <>
+          Evidence was last saved <Ago at={last_forensics_at} now={now} />.
+        </>
+      ) : (
+        NO_EVIDENCE
+      )}
+    </li>
+  </ul>
+);

@@ -1,5 +1,6 @@
 /** The target's state as a page of words, for a browser that wants nothing else. */
 import type { Action } from "../src/power/action.ts";
+import { VERBS } from "../src/power/verb.ts";
 import type { State } from "../src/target/state.ts";
 import type { Target } from "../src/target/target.ts";
 import { Running } from "./power.tsx";
@@ -21,7 +22,7 @@ export const StatusPage = ({ target, state, action, last, now, others = [] }: St
     <h1>
       {target.name} <small>VM {target.vmid}</small>
     </h1>
-    <StatePanel state={state} now={now} />
+    <StatePanel state={state} now={now} held={action?.state === "running" && VERBS[action.verb].mutates} />
     <Running action={action} last={last} now={now} />
     <p class="soft">as of {utcWords(now)}</p>
     <p>

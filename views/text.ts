@@ -1,6 +1,7 @@
 /** The answers for a terminal: 80 columns, no colours; the status in under 1,000 bytes. */
 import type { CheckRun } from "../src/checks/check-run.ts";
 import type { Action } from "../src/power/action.ts";
+import { VERBS } from "../src/power/verb.ts";
 import type { Session } from "../src/sessions/session.ts";
 import {
   END_WORDS,
@@ -11,8 +12,10 @@ import {
   SETTING_RULES,
   terminalCommand,
 } from "../src/target/host-key.ts";
+import { isStale } from "../src/target/state.ts";
 import type { Target } from "../src/target/target.ts";
 import { plain } from "./plain.tsx";
+import { LISTED, OLDER_SESSIONS } from "./sessions.tsx";
 import { STATE_WORDS } from "./state.tsx";
 import type { StatusProps } from "./status.tsx";
 import { agoWords, clockWords, durationWords, utcWords } from "./time.tsx";
@@ -21,19 +24,35 @@ const COLUMNS = 80;
 const MOST_BYTES = 1000;
 
 export function statusText({ target, state, action, last, now }: StatusProps): string {
+  const whose = `${plain(target.name)} (VM ${target.vmid})${target.lab ? " LAB" : ""}`;
+  const stale = isStale(state, now);
+  const held = action?.state === "running" && VERBS[action.verb].mutates;
+  // What is old is told as old before anything else: nothing of it may pass for what is true now.
+  const head = stale
+    ? [
+        `${whose}: not heard since ${agoWords(state.heard_at!, now)}`,
+        ...wrapped(`Last heard ${agoWords(state.heard_at!, now)}: “${plain(state.says)}”`),
+      ]
+    : [`${whose}: ${STATE_WORDS[state.is]}`, ...wrapped(plain(state.says))];
+  const found =
+    state.found && `Check ${state.found.check} ${agoWords(state.found.at, now)}: ${plain(state.found.says)}`;
   const lines = [
-    `${plain(target.name)} (VM ${target.vmid})${target.lab ? " LAB" : ""}: ${STATE_WORDS[state.is]}`,
-    ...wrapped(plain(state.says)),
-    state.heard_at === null ? "Nothing heard yet." : `Heard ${agoWords(state.heard_at, now)}.`,
-    ...wrapped(state.advice && `Advice: ${plain(state.advice)}`),
+    ...head,
+    state.heard_at === null
+      ? "Nothing heard yet."
+      : stale
+        ? "It is asked now; ask again."
+        : `Heard ${agoWords(state.heard_at, now)}.`,
+    ...wrapped(found ?? ""),
+    ...wrapped(state.advice && !held ? `${stale ? "Advice then" : "Advice"}: ${plain(state.advice)}` : ""),
     ...wrapped(ran({ action, last, now })),
   ];
   const end = `As of ${utcWords(now)}.\n`;
-  const because = state.because.flatMap((fact) => wrapped(`- ${plain(fact)}`, "  "));
+  const because = state.because.flatMap((fact) => wrapped(`- ${stale ? "then: " : ""}${plain(fact)}`, "  "));
   // Evidence is what may be cut; the sentence, the advice and the action are not.
   const room = () => MOST_BYTES - size([...lines, ...because].join("\n")) - size(end) - 1;
   while (because.length > 0 && room() < 0) because.pop();
-  lines.splice(1 + wrapped(plain(state.says)).length, 0, ...because);
+  lines.splice(head.length, 0, ...because);
   return cutTo(`${lines.filter(Boolean).join("\n")}\n`, MOST_BYTES - size(end)) + end;
 }
 
@@ -41,13 +60,14 @@ export function statusText({ target, state, action, last, now }: StatusProps): s
 export function statusesText(all: readonly Omit<StatusProps, "others">[], now: number): string {
   const end = `As of ${utcWords(now)}. One of them: /status?target=…\n`;
   const room = MOST_BYTES - size(end);
-  const heads = all.map(
-    ({ target, state }) =>
-      `${target.id}: ${STATE_WORDS[state.is]}${state.heard_at === null ? ", not heard yet" : `, heard ${agoWords(state.heard_at, now)}`}`,
+  const heads = all.map(({ target, state }) =>
+    isStale(state, now)
+      ? `${target.id}: last heard ${agoWords(state.heard_at!, now)}, then ${STATE_WORDS[state.is]}`
+      : `${target.id}: ${STATE_WORDS[state.is]}${state.heard_at === null ? ", not heard yet" : `, heard ${agoWords(state.heard_at, now)}`}`,
   );
   const full = all.flatMap(({ target, state, action, last }, i) => [
     ...wrapped(`${heads[i]} (${plain(target.name)}, VM ${target.vmid})`),
-    ...wrapped(`  ${plain(state.says)}`, "  "),
+    ...wrapped(isStale(state, now) ? `  then: “${plain(state.says)}”` : `  ${plain(state.says)}`, "  "),
     ...wrapped(`  ${ran({ action, last: state.advice ? null : last, now })}`, "  "),
   ]);
   const whole = `${full.join("\n")}\n`;
@@ -62,10 +82,11 @@ export function statusesText(all: readonly Omit<StatusProps, "others">[], now: n
 }
 
 export const sessionsText = (sessions: readonly Session[], withTarget: boolean): string =>
+  (sessions.length >= LISTED ? `${OLDER_SESSIONS}\n` : "") +
   sessions
     .map(
       (s) =>
-        `${s.session_id.slice(0, 8)}  ${withTarget ? `${s.target}  ` : ""}${s.turn_active ? "working  " : ""}${plain(s.title)}\n`,
+        `/sessions/${s.session_id}  ${withTarget ? `${s.target}  ` : ""}${s.turn_active ? "working  " : ""}${plain(s.title)}\n`,
     )
     .join("");
 

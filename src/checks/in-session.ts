@@ -1,4 +1,7 @@
-/** A check as entries of a session: its start is written before anything is read, its findings when it ended. */
+/**
+ * A check as entries of a session: its start is written before anything is read, its findings when it ended. One of a name at a
+ * time on a target: who taps again gets the one that runs.
+ */
 import type { Line } from "../child.ts";
 import { Committing } from "../log/committing.ts";
 import type { Log } from "../log/log.ts";
@@ -10,6 +13,7 @@ import { CHECKS, type Check } from "./check.ts";
 import { type CheckRun, checkFrom } from "./check-run.ts";
 import type { CheckEntry } from "./event.ts";
 import { findingsOf } from "./finding.ts";
+import { type Found, foundBy, newestFound } from "./newest.ts";
 import { runCheck } from "./run.ts";
 
 /** What a check may reach: the VM's shell with read-only commands, and the verbs that change nothing. */
@@ -22,15 +26,36 @@ export interface ChecksParts {
   readonly log: Log;
   readonly newId: () => string;
   readonly toolsFor: (target: Target) => CheckTools;
+  /** Told when a check of this target found something: its state stands with it. */
+  readonly told?: (target: Target) => void;
+}
+
+/** Checks at a time on one target; each is an ssh to a VM that is ill already. */
+const MOST = 3;
+
+interface UnderWay {
+  readonly id: string;
+  readonly check: Check;
+  readonly session: string;
+  readonly target: string;
+  readonly by: string;
+  readonly since: number;
+  /** Its start is written. */
+  readonly written: Promise<unknown>;
 }
 
 export class Checks {
   private readonly committing = new Committing();
   private readonly over = new Map<string, Promise<void>>();
+  private readonly underWay = new Map<string, UnderWay>();
+  private readonly found = new Map<string, Found | null>();
 
   constructor(private readonly parts: ChecksParts) {}
 
-  /** Resolves when the start is written. The same request id answers the first run. Throws Refusal 404. */
+  /**
+   * Resolves when the start is written. The same request id answers the first run, and a second tap the one that is running in
+   * this session. Throws Refusal 404; 409 where it runs in another session, or too many run.
+   */
   async start(ask: { name: string; session: string; target: Target; by: string; request_id: string }): Promise<string> {
     const { log } = this.parts;
     const check = checkNamed(ask.name);
@@ -42,12 +67,50 @@ export class Checks {
       if (first.kind === "check_started" && first.body.name === check.name) return first.about ?? "";
       refuse(422, "this request id was used for another check; reload the page and tap again");
     }
+    const { target, session, by } = ask;
+    const key = `${target.id} ${check.name}`;
+    const running = this.underWay.get(key);
+    if (running?.session === session) {
+      await running.written;
+      return running.id;
+    }
+    if (running)
+      refuse(
+        409,
+        `the check “${check.title}” is running on ${target.name} since ${clock(running.since)} UTC, started by ${running.by} in another session; see it at /sessions/${running.session}, or tap again when it has ended`,
+      );
+    const others = [...this.underWay.values()].filter((other) => other.target === target.id);
+    if (others.length >= MOST)
+      refuse(
+        409,
+        `${MOST} checks are running on ${target.name} (${others.map((other) => other.check.title).join(", ")}), and more would only slow each other down; tap again when one has ended`,
+      );
     const id = this.parts.newId();
-    const body = { name: check.name, by: ask.by };
-    await this.committing.track(once, log.append({ stream, kind: "check_started", about: id, body, once }));
-    const over = this.carryThrough(check, id, stream, ask.target).finally(() => this.over.delete(id));
+    const body = { name: check.name, by };
+    // Taken before anything is awaited: the second tap of a double tap comes in this very moment.
+    const written = this.committing.track(once, log.append({ stream, kind: "check_started", about: id, body, once }));
+    this.underWay.set(key, { id, check, session, target: target.id, by, since: Date.now(), written });
+    try {
+      await written;
+    } catch (error) {
+      this.underWay.delete(key);
+      throw error;
+    }
+    const over = this.carryThrough(check, id, stream, target).finally(() => {
+      this.over.delete(id);
+      this.underWay.delete(key);
+    });
     this.over.set(id, over);
     return id;
+  }
+
+  /** What the newest check of this target found; null when there was none. */
+  newest(target: Target): Found | null {
+    const known = this.found.get(target.id);
+    if (known !== undefined) return known;
+    const found = newestFound(this.parts.log, target.id);
+    this.found.set(target.id, found);
+    return found;
   }
 
   /** The run when it has ended. */
@@ -63,13 +126,17 @@ export class Checks {
     try {
       const readings = await runCheck(check, this.parts.toolsFor(target));
       const body = { name: check.name, findings: findingsOf(check, readings), readings, after_ms: after_ms() };
-      await log.append({ stream, kind: "check_ended", about: id, body });
+      const { entry } = await log.append({ stream, kind: "check_ended", about: id, body });
+      this.found.set(target.id, foundBy(entry.at, body) ?? this.newest(target));
+      this.parts.told?.(target);
     } catch (error) {
       console.error(`check ${check.name}:`, error);
       await log.append(endedBadly(stream, id, check.name, "The check itself broke off inside the console", after_ms()));
     }
   }
 }
+
+const clock = (at: number): string => new Date(at).toISOString().slice(11, 16);
 
 /** At the start: checks that ran when the server stopped are ended with a word. */
 export async function endCutChecks(log: Log): Promise<number> {

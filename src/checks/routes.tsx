@@ -28,7 +28,8 @@ export function checkRoutes({ checks, sessions, targets, requestIds }: CheckPart
     const said = await readBody(c, Ask, "send {session}");
     const session = sessions.find(said.session) ?? refuse(404, "session not found");
     const target =
-      targets.find((t) => t.id === session.target) ?? refuse(422, `its target '${session.target}' is gone`);
+      targets.find((t) => t.id === session.target) ??
+      refuse(404, `its target '${session.target}' is not in the settings any more`);
     const by = c.get("operator").name;
     const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
     const id = await checks.start({ name: c.req.param("name"), session: session.session_id, target, by, request_id });

@@ -96,10 +96,6 @@ export function afterStop(world: World): World {
   return { ...mended(world, "stop"), power: "stopped", qemu_pid: null, qemu_since: null, booted_at: null };
 }
 
-export function afterCycle(world: World, pid: number, now: number): World {
-  return afterStart(afterStop(world), pid, now);
-}
-
 /** Warm: the same QEMU goes on. A wedged block path stays wedged, and the guest does not come back from it. */
 export function afterReset(world: World, now: number): World {
   return { ...mended(world, "reset"), booted_at: now };

@@ -68,11 +68,21 @@ export function foldAction(before: Action | null, entry: PowerEntry): Action | n
         exit_code: entry.body.exit_code,
         rejected: entry.body.rejected,
         why: entry.body.why,
+        ended_at: before.ended_at ?? new Date(entry.at).toISOString(),
+      };
+    case "let_go":
+      return {
+        ...before,
+        state: "ended",
+        outcome: "unknown",
+        why: entry.body.why,
         ended_at: new Date(entry.at).toISOString(),
       };
+    case "asked":
+      return isSure(before) ? before : { ...before, why: entry.body.why };
     case "learned":
       // `done` and `failed` never change.
-      if (before.outcome === "done" || before.outcome === "failed") return before;
+      if (isSure(before)) return before;
       return {
         ...before,
         state: "ended",
@@ -87,6 +97,8 @@ export function foldAction(before: Action | null, entry: PowerEntry): Action | n
       return entry satisfies never;
   }
 }
+
+const isSure = ({ outcome }: Action): boolean => outcome === "done" || outcome === "failed";
 
 export function actionFrom(entries: readonly PowerEntry[]): Action | null {
   return entries.reduce(foldAction, null as Action | null);

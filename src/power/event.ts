@@ -6,7 +6,14 @@ import type { VerbName } from "./verb.ts";
 
 export type PowerBody = {
   /** Written before ssh starts: the intent. */
-  requested: { verb: VerbName; by: string; session: string | null; override: string | null };
+  requested: {
+    verb: VerbName;
+    by: string;
+    session: string | null;
+    override: string | null;
+    /** The head of the audit just before, "57:9f86d0…": an anchor. */
+    audit?: string;
+  };
   /** Output as it came, whole lines where possible; `from` says which pipe. */
   printed: { from: "stdout" | "stderr"; text: string };
   /** The time limit passed while it ran on: `unknown` until learnt. */
@@ -19,12 +26,27 @@ export type PowerBody = {
   finished: { outcome: Outcome; exit_code: number | null; rejected: boolean; why: string };
   /** The guest's own word after `done`: whether ssh and the agent answer. The outcome stays what it is. */
   proved: Proof;
+  /** The first patience with its host is over and the target is free; it is `unknown`, and asked on until `learned`. */
+  let_go: { why: string };
+  /** An operator had it asked again, and there was nothing to learn. */
+  asked: { by: string; why: string };
   /** Asked afterwards, never repeated. */
   learned: { outcome: "done" | "failed"; exit_code: number | null; why: string };
 };
 
 export type PowerEntry = { [K in keyof PowerBody]: Entry<K, PowerBody[K]> }[keyof PowerBody];
-export const POWER_KINDS = ["requested", "printed", "overdue", "lost", "cut", "finished", "learned", "proved"] as const;
+export const POWER_KINDS = [
+  "requested",
+  "printed",
+  "overdue",
+  "lost",
+  "cut",
+  "finished",
+  "let_go",
+  "asked",
+  "learned",
+  "proved",
+] as const;
 
 export function isPower(entry: Entry): entry is PowerEntry {
   return (POWER_KINDS as readonly string[]).includes(entry.kind);

@@ -2,6 +2,8 @@
  * What a run captured before it changed anything: the host script's sections, each with its own verdict. Pure. Lines of the
  * script stand at column 0, what it quotes is indented, so nothing that a guest or a kernel says can begin a section.
  */
+import type { Action } from "./action.ts";
+
 export interface Section {
   readonly name: string;
   readonly verdict: "ok" | "timed out" | "missing";
@@ -29,7 +31,6 @@ export function sectionsOf(stdout: string): Section[] {
   return sections;
 }
 
-/** The `verify.` lines: what the run proved after its work. */
-export function provenBy(stdout: string): Readonly<Record<string, string>> {
-  return Object.fromEntries([...stdout.matchAll(/^verify\.(\w+): (.*)$/gm)].map((m) => [m[1]!, m[2]!.trim()]));
-}
+/** Something was captured: a mutating run's own sections, or a capture by itself that ended well. */
+export const hasEvidence = ({ verb, outcome, stdout }: Pick<Action, "verb" | "outcome" | "stdout">): boolean =>
+  (verb === "forensics" && outcome === "done") || sectionsOf(stdout).length > 0;

@@ -1,19 +1,26 @@
 /**
  * After a break: what came of a run is learnt by asking its host, never by repeating it. A host that owns its runs has a
- * record (`report`); with the first system's script there is only `status`, which can't prove everything, and says so.
+ * record (`report`); with the first system's script there is only `status`, which can't prove everything, and says so. When
+ * the first patience is over the target is let go, and `pursue.ts` asks on.
  */
 import type { Outcome } from "../outcome.ts";
-import type { Pve, RecordOf, Request } from "./carry-out.ts";
+import { strangeHost } from "../target/host-key.ts";
 import type { PowerBody } from "./event.ts";
+import type { Pve, RecordOf, Request } from "./host.ts";
 
 export interface LearnTools {
   readonly pve: Pve;
   readonly limit_ms: number;
   /** Waits between questions, ms; the last one repeats. */
   readonly ask_every_ms?: readonly number[];
+  /** How long the target is held while its host is asked, ms. */
+  readonly hold_ms?: number;
 }
 
-export type Conclusion = ["learned", PowerBody["learned"]] | ["finished", PowerBody["finished"]];
+export type Conclusion =
+  | ["learned", PowerBody["learned"]]
+  | ["finished", PowerBody["finished"]]
+  | ["let_go", PowerBody["let_go"]];
 
 export interface Lesson {
   readonly conclusion: Conclusion;
@@ -21,56 +28,80 @@ export interface Lesson {
   readonly output: string;
 }
 
-/** How long we go on asking a host that does not answer before the target is let go, ms. */
-const ASK_FOR_MS = 15 * 60_000;
+export type Answer =
+  | { readonly is: "learnt"; readonly lesson: Lesson }
+  /** Nobody keeps a record there. */
+  | { readonly is: "legacy" }
+  | { readonly is: "not_yet"; readonly why: string; readonly key_refused: boolean };
 
-/** Asks until the host says how the run ended, or the patience is over (`unknown`). */
+/** How long a target is held while its host does not answer, ms. */
+const HOLD_MS = 15 * 60_000;
+
+/** Asks until the host says how the run ended, or the patience is over: then the run is let go. */
 export async function learn(request: Request, tools: LearnTools): Promise<Lesson> {
-  const { target, id, verb } = request;
+  const { target, id } = request;
   const waits = tools.ask_every_ms ?? [500, 1000, 2000, 5000];
   const began = performance.now();
-  for (let n = 0; performance.now() - began < ASK_FOR_MS; n++) {
+  let why = "it was not asked";
+  for (let n = 0; performance.now() - began < (tools.hold_ms ?? HOLD_MS); n++) {
     await Bun.sleep(waits[Math.min(n, waits.length - 1)]!);
-    const known = tools.pve.kindOf(target);
-    const host = known === "unknown" ? await tools.pve.meet(target) : known;
-    if (host === "legacy") {
+    const answer = await askOnce(request, tools.pve);
+    if (answer.is === "learnt") return answer.lesson;
+    if (answer.is === "legacy") {
       const conclusion = await learnByStatus(request, tools, began);
       return { conclusion, output: tools.pve.leftBehind(target, id) };
     }
-    if (host === "unknown") continue;
-    const learnt = await tools.pve.report(target, id);
-    if (learnt.is === "never_ran")
-      return {
-        conclusion: learned(
-          "failed",
-          null,
-          `the host knows no such run: ${verb} never started there. Tap again if it is still needed`,
-        ),
-        output: "",
-      };
-    if (learnt.is === "no_answer") continue;
-    if (learnt.of && isOfAnother(learnt.of, request))
-      return {
-        conclusion: learned(
-          "failed",
-          null,
-          `the host knows this request id from another request (${learnt.of.verb} of VM ${learnt.of.vmid}), so it ran nothing for this one. Tap again if ${verb} is still needed`,
-        ),
-        output: "",
-      };
-    if (learnt.is === "running") continue;
-    const code = learnt.exit_code;
-    const why = learnt.verdict.replace(/^verdict: \w+ ?/, "") || `exit code ${code}, learnt afterwards`;
-    // 77: a config lock came between the look at it and the run, which changed nothing then.
-    const rejected = code === 77;
-    const conclusion: Conclusion =
-      code === 0 || code === 1
-        ? learned(code === 0 ? "done" : "failed", code, why)
-        : ["finished", { outcome: rejected ? "failed" : "unknown", exit_code: code, rejected, why }];
-    return { conclusion, output: learnt.output };
+    why = answer.why;
+    // ssh sends nothing to a host whose key is not the pinned one: holding the target and asking again at once change nothing.
+    if (answer.key_refused) break;
   }
-  return { conclusion: unknown("the host did not say what came of it"), output: "" };
+  return { conclusion: ["let_go", { why: `${why}. The host is asked on, every few minutes` }], output: "" };
 }
+
+/** One question: how did it end? Never throws for what the world did. */
+export async function askOnce(request: Request, pve: Pve): Promise<Answer> {
+  const { target, id, verb } = request;
+  if (pve.kindOf(target) === "legacy") return { is: "legacy" };
+  const learnt = await pve.report(target, id);
+  switch (learnt.is) {
+    case "never_ran":
+      return sure(`the host knows no such run: ${verb} never started there. Tap again if it is still needed`);
+    case "no_answer": {
+      const key_refused = learnt.key_refused ?? false;
+      if (!key_refused && pve.kindOf(target) === "unknown" && (await pve.meet(target)) === "legacy")
+        return { is: "legacy" };
+      const why = key_refused
+        ? strangeHost(target)
+        : `the host did not say what came of it (${learnt.why || "no answer"})`;
+      return { is: "not_yet", why, key_refused };
+    }
+    case "running":
+    case "ended": {
+      if (learnt.of && isOfAnother(learnt.of, request))
+        return sure(
+          `the host knows this request id from another request (${learnt.of.verb} of VM ${learnt.of.vmid}), so it ran nothing for this one. Tap again if ${verb} is still needed`,
+        );
+      if (learnt.is === "running")
+        return { is: "not_yet", why: `the host says that ${verb} is still at work`, key_refused: false };
+      const code = learnt.exit_code;
+      const why = learnt.verdict.replace(/^verdict: \w+ ?/, "") || `exit code ${code}, learnt afterwards`;
+      // 77: a config lock came between the look at it and the run, which changed nothing then.
+      const rejected = code === 77;
+      const conclusion: Conclusion =
+        code === 0 || code === 1
+          ? learned(code === 0 ? "done" : "failed", code, why)
+          : ["finished", { outcome: rejected ? "failed" : "unknown", exit_code: code, rejected, why }];
+      return { is: "learnt", lesson: { conclusion, output: learnt.output } };
+    }
+    default:
+      return learnt satisfies never;
+  }
+}
+
+const sure = (why: string): Answer => ({
+  is: "learnt",
+  lesson: { conclusion: learned("failed", null, why), output: "" },
+});
 
 /** The host refuses such a request with exit 2; but the refusal may have been what broke off. */
 function isOfAnother(record: RecordOf, { verb, target, override }: Request): boolean {
@@ -92,7 +123,8 @@ async function learnByStatus({ target, verb }: Request, tools: LearnTools, began
     const waited = performance.now() - began;
     if (now === "running" && waited > tools.limit_ms)
       return unknown(`asked afterwards: the VM is running, but this host can't prove that ${verb} came to its end`);
-    if (waited > ASK_FOR_MS) return unknown(now ? `asked afterwards: the VM is ${now}` : "the host did not answer");
+    if (waited > (tools.hold_ms ?? HOLD_MS))
+      return unknown(now ? `asked afterwards: the VM is ${now}` : "the host did not answer");
     await Bun.sleep(tools.ask_every_ms?.at(-1) ?? 5000);
   }
 }

@@ -2,9 +2,8 @@
 import type { State } from "../target/state.ts";
 import type { Target } from "../target/target.ts";
 import type { Action } from "./action.ts";
-import type { HostKind } from "./carry-out.ts";
-import { sectionsOf } from "./evidence.ts";
-import type { Verb, VerbName } from "./verb.ts";
+import type { HostKind } from "./host.ts";
+import { MUTATING, VERBS, type Verb, type VerbName } from "./verb.ts";
 
 export interface Preflight {
   readonly verb: VerbName;
@@ -40,13 +39,10 @@ export function preflightOf(
   target: Target,
   state: State,
   holder: { action: string; verb: string; by: string; since: number } | null,
-  recent: readonly Action[],
+  evidence: Pick<Action, "started_at"> | null,
   host: HostKind,
 ): Preflight {
   const said = state.said ?? null;
-  const evidence = recent.find(
-    (a) => sectionsOf(a.stdout).length > 0 || (a.verb === "forensics" && a.outcome === "done"),
-  );
   return {
     verb: verb.name,
     mutates: verb.mutates,
@@ -88,24 +84,61 @@ function warningFor(verb: Verb, state: State): string {
 /** The same in short sentences for the confirmation, with the age of what they rest on. */
 export function preflightLines(p: Preflight, now: number): string[] {
   const heard = p.state.heard_at === null ? "" : ` (heard ${ageOf(now - p.state.heard_at)} ago)`;
-  const staged =
-    p.staged &&
-    (p.verb === "reset" ? `Staged: ${p.staged}; a reset does not apply it` : `Staged: ${p.staged} will apply`);
+  return [
+    ...linesOf(p, heard),
+    p.last_forensics_at === null
+      ? NO_EVIDENCE
+      : `Evidence was last saved ${ageOf(now - Date.parse(p.last_forensics_at))} ago.`,
+  ];
+}
+
+export const NO_EVIDENCE = "No evidence is kept yet.";
+
+/** What the dialog has to say before a tap, rendered with the page: it never waits for the network. */
+export interface KnownBefore {
+  /** Each line with the verbs that it speaks of. Their age is the state's. */
+  readonly lines: readonly { readonly says: string; readonly verbs: readonly VerbName[] }[];
+  readonly last_forensics_at: string | null;
+}
+
+export function knownBefore(
+  target: Target,
+  state: State,
+  evidence: Pick<Action, "started_at"> | null,
+  host: HostKind,
+): KnownBefore {
+  const verbsOf = new Map<string, VerbName[]>();
+  const note = (says: string, verb: VerbName) => verbsOf.set(says, [...(verbsOf.get(says) ?? []), verb]);
+  const all = MUTATING.map((name) => preflightOf(VERBS[name], target, state, null, evidence, host));
+  for (const { warning, verb } of all) if (warning !== "") note(warning, verb);
+  for (const seen of all) for (const says of linesOf({ ...seen, warning: "" }, "")) note(says, seen.verb);
+  return {
+    lines: [...verbsOf].map(([says, verbs]) => ({ says, verbs })),
+    last_forensics_at: evidence?.started_at ?? null,
+  };
+}
+
+function linesOf(p: Preflight, heard: string): string[] {
   const full = Math.max(0, ...[...(p.pool ?? "").matchAll(/([\d.]+)%/g)].map((m) => Number(m[1])));
   return [
     p.warning,
     p.lock && `Locked (${p.lock})${heard}: the host refuses ${p.verb} unless you override the lock by its name.`,
     p.task && `A task is at work${heard}: ${p.task}.`,
-    staged && `${staged}${heard}.`,
+    p.staged && `Staged: ${p.staged}${STAGED[p.verb] ?? ""}${heard}.`,
     p.pool && `${full >= 90 ? "Storage is nearly full" : "Storage"}: ${p.pool}${heard}.`,
     p.snapshot && `It runs on top of the snapshot ${p.snapshot}${heard}.`,
-    p.last_forensics_at === null
-      ? "No evidence is kept yet."
-      : `Evidence was last saved ${ageOf(now - Date.parse(p.last_forensics_at))} ago.`,
     p.host === "legacy" &&
       "This host has the first system's script: it keeps no record of a run, respects no lock, and can't be asked afterwards.",
   ].filter((line): line is string => typeof line === "string" && line !== "");
 }
+
+/** Staged config applies with a new QEMU process, and with nothing else. */
+const STAGED: Partial<Record<VerbName, string>> = {
+  start: " will apply",
+  cycle: " will apply",
+  reset: "; a reset does not apply it",
+  stop: "; it applies at the next start",
+};
 
 function ageOf(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

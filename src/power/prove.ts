@@ -20,6 +20,8 @@ export interface Proof {
   /** Why ssh did not answer; empty when it did. */
   readonly why: string;
   readonly waited_ms: number;
+  /** Asked anew after a restart of the console: how long the guest took is not known then. */
+  readonly anew?: boolean;
 }
 
 /** A guest that needs longer than this to boot is looked at by a person, ms. */
@@ -48,7 +50,9 @@ export function proofInWords(proof: Proof): string {
   const seconds = (ms: number) => `${Math.max(1, Math.round(ms / 1000))} s`;
   const ssh =
     proof.ssh_after_ms !== null
-      ? `ssh answered after ${seconds(proof.ssh_after_ms)}`
+      ? proof.anew
+        ? "ssh answers (asked after the console's restart)"
+        : `ssh answered after ${seconds(proof.ssh_after_ms)}`
       : `ssh did not answer within ${seconds(proof.waited_ms)}${proof.why ? ` (${proof.why})` : ""}: only the VM is proven`;
   const agent =
     proof.agent === "answered"

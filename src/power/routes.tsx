@@ -13,7 +13,7 @@ import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
 import { requestIdOf } from "../sessions/routes.tsx";
 import type { State } from "../target/state.ts";
-import type { Target } from "../target/target.ts";
+import { type Target, targetNamed } from "../target/target.ts";
 import type { Action } from "./action.ts";
 import type { Power, Pve } from "./carry-out.ts";
 import { sectionsOf } from "./evidence.ts";
@@ -44,13 +44,18 @@ const Ask = z.object({
     .or(z.literal("")),
 });
 
+const Confirming = z.object({
+  target: z.string().optional(),
+  verb: z.enum(MUTATING, { error: `a confirmation is of ${MUTATING.join(", ")}` }),
+  request_id: z.string().max(200),
+  open: z.enum(["0", "1"]),
+});
+
 export function powerRoutes(parts: PowerParts) {
   const { power, pve, requestIds, targets } = parts;
   const app = new Hono<Env>();
 
-  const targetOf = (id: string | undefined): Target =>
-    (id === undefined || id === "" ? targets[0] : targets.find((t) => t.id === id)) ??
-    refuse(422, `there is no target '${id}'; GET /status names them`);
+  const targetOf = (id: string | undefined) => targetNamed(targets, id);
   const verbOf = (c: Context): Verb => {
     const name = c.req.param("verb") ?? "";
     return verbNamed(name) ?? refuse(400, `unknown verb '${name}'`);
@@ -82,7 +87,14 @@ export function powerRoutes(parts: PowerParts) {
     const { action } = found(c);
     return answer(c, {
       json: action,
-      page: () => <ActionPage lab={targets[0]!.lab} action={action} now={Date.now()} />,
+      page: () => (
+        <ActionPage
+          lab={targets[0]!.lab}
+          action={action}
+          requestId={requestIds.make(c.get("operator").name)}
+          now={Date.now()}
+        />
+      ),
       text: () => actionText(action),
     });
   });
@@ -106,7 +118,39 @@ export function powerRoutes(parts: PowerParts) {
         evidence: action.stdout,
       },
       text: () => action.stdout,
-      page: () => <ActionPage lab={targets[0]!.lab} action={action} now={Date.now()} />,
+      page: () => (
+        <ActionPage
+          lab={targets[0]!.lab}
+          action={action}
+          requestId={requestIds.make(c.get("operator").name)}
+          now={Date.now()}
+        />
+      ),
+    });
+  });
+
+  app.post("/api/pve/actions/:id/ask", async (c) => {
+    const { target } = found(c);
+    const action = await power.askAgain(target, c.req.param("id"), c.get("operator").name);
+    return answer(c, {
+      json: action,
+      text: () => actionText(action),
+      page: { seeOther: `/api/pve/actions/${action.id}` },
+      fragment: () => "",
+    });
+  });
+
+  // The dialog's word that it is open, still open, or closed. It never waits for the answer.
+  app.post("/api/confirming", async (c) => {
+    const said = await readBody(c, Confirming, "send {target, verb, request_id, open}");
+    const target = targetOf(said.target);
+    const by = c.get("operator").name;
+    if (said.open === "1") power.confirmations.opened(target, said.verb, by, said.request_id);
+    else power.confirmations.closed(target, by, said.request_id);
+    return answer(c, {
+      json: { open: said.open === "1" },
+      fragment: () => "",
+      page: { seeOther: `/?target=${target.id}` },
     });
   });
 
@@ -116,6 +160,7 @@ export function powerRoutes(parts: PowerParts) {
     const by = c.get("operator").name;
     const state = parts.stateOf(target);
     // The id comes along from the form that led here: gone back to, this page is fetched anew and must still be the same tap.
+    if (verb.mutates && formOf(c.req.raw) === "page") power.confirmations.opened(target, verb.name, by);
     const brought = c.req.query("request_id") ?? "";
     const id = requestIds.proves(brought, by) ? brought : requestIds.make(by);
     const preflight = preflightOf(
@@ -123,7 +168,7 @@ export function powerRoutes(parts: PowerParts) {
       target,
       state,
       power.holder(target),
-      power.list([target], 20),
+      power.lastEvidence(target),
       pve.kindOf(target),
     );
     return answer(c, {
@@ -156,6 +201,8 @@ export function powerRoutes(parts: PowerParts) {
     const id = verb.mutates ? requestIdOf(c.req.header("idempotency-key") ?? said.request_id) : crypto.randomUUID();
     // The operator's tap comes first: an agent at work on the same VM is stopped before, if they said so.
     if (said.stop_turns && verb.mutates && !power.find(target, id)) await parts.stopTurns(target, by);
+    power.confirmations.closed(target, by);
+    power.confirmations.closed(target, by, id);
     const action = await power.carryOut({ id, verb: verb.name, target, by, override: said.override || null });
     const at = `/api/pve/actions/${action.id}`;
     const form = formOf(c.req.raw);

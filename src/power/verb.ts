@@ -62,4 +62,4 @@ export function verbNamed(name: string): Verb | null {
 }
 
 export const VERB_NAMES = Object.keys(VERBS).sort() as VerbName[];
-export const MUTATING = VERB_NAMES.filter((name) => VERBS[name].mutates);
+export const MUTATING = VERB_NAMES.filter((name) => VERBS[name].mutates) as [VerbName, ...VerbName[]];

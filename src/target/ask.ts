@@ -1,7 +1,7 @@
 /** One reading of a target: what the PVE host's `status` says, and whether the VM's own ssh answers. Both at once. */
 import { runChild } from "../child.ts";
 import { endingInWords, exitCode } from "../outcome.ts";
-import type { Pve } from "../power/carry-out.ts";
+import type { Pve } from "../power/host.ts";
 import { keyRefused, REFUSED_WORDS } from "./host-key.ts";
 import { type Ssh, sshArgv } from "./ssh.ts";
 import type { Reading } from "./state.ts";

@@ -7,7 +7,7 @@ import { diskStill, guestLastAnswered, type Heard, inSeconds } from "./evidence.
 import type { Said } from "./said.ts";
 import type { State, StateName } from "./state.ts";
 
-export type Told = Pick<State, "is" | "says" | "because" | "advice" | "leads" | "command">;
+export type Told = Pick<State, "is" | "says" | "because" | "advice" | "leads" | "command" | "cold">;
 
 export const NOT_ASKED: Told = {
   is: "unknown",
@@ -54,6 +54,7 @@ function unreachable(why_not: string, knock: Heard["knock"], key_refused: boolea
   }
   return tell("unreachable", "The PVE host does not answer.", because, {
     advice: "This may be the cold case: the network, the host or the site is down, and power can't reach it from here.",
+    cold: true,
   });
 }
 
@@ -254,7 +255,8 @@ function tell(
   is: StateName,
   says: string,
   because: readonly string[],
-  more: { advice?: string; leads?: State["leads"]; command?: string },
+  more: { advice?: string; leads?: State["leads"]; command?: string; cold?: boolean },
 ): Told {
-  return { is, says, because, advice: more.advice ?? "", leads: more.leads ?? null, command: more.command ?? null };
+  const { advice = "", leads = null, command = null, cold = false } = more;
+  return { is, says, because, advice, leads, command, cold };
 }

@@ -41,7 +41,8 @@ export function guestEvidence(heard: readonly Heard[], now: number): string[] {
   if (!said) return [];
   const disk = diskStill(heard);
   const facts: string[] = [];
-  if (disk.is === "still")
+  // Beside a guest that answers, a disk that rests is no sign of anything.
+  if (disk.is === "still" && !knock?.answered)
     facts.push(disk.for_ms >= 5000 ? `disk unmoved for ${inSeconds(disk.for_ms)}` : "disk unmoved between two looks");
   if (disk.is === "moves") facts.push("the disk moves");
   if (knock)
@@ -56,10 +57,19 @@ export function guestEvidence(heard: readonly Heard[], now: number): string[] {
   if (said.lock) facts.push(`config lock: ${said.lock}`);
   if (said.task) facts.push(`task: ${said.task}`);
   else if (said.flock) facts.push(`held by ${said.flock}`);
-  if (said.run) facts.push(`on the host: ${said.run}`);
+  if (said.run) facts.push(runInWords(said.run));
   if (said.staged) facts.push(`staged config: ${said.staged}; a cycle applies it`);
+  if (disk.is === "still" && knock?.answered) facts.push("disk at rest");
   if (!said.probed) facts.push("the host has the first system's script: QEMU and disk are not known");
   return facts;
+}
+
+/** The host script's `probe.run`: "cycle req-1234 since 2026-11-22T03:12:00Z for 192.0.2.9". */
+function runInWords(run: string): string {
+  const said = /^(\w+) \S+ since (\S+)(?: for (.*))?$/.exec(run);
+  if (!said) return `the host is at work: ${run}`;
+  const at = /T(\d\d:\d\d:\d\d)/.exec(said[2]!)?.[1];
+  return `${said[1]} is at work on the host since ${at ? `${at} UTC` : said[2]}`;
 }
 
 /** A guest kernel that lives tells its memory every few seconds while pvestatd asks for it. Null: it does, or was never asked. */

@@ -7,11 +7,10 @@ import type { Env } from "../access/operator.ts";
 import type { RequestIds } from "../access/request-id.ts";
 import { answer } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
-import { refuse } from "../refusal.ts";
 import { requestIdOf } from "../sessions/routes.tsx";
 import { FINGERPRINT, printInWords } from "./host-key.ts";
 import type { HostKeys } from "./host-keys.ts";
-import type { Target } from "./target.ts";
+import { type Target, targetNamed } from "./target.ts";
 
 export interface HostKeyParts {
   readonly hostKeys: HostKeys;
@@ -30,9 +29,7 @@ const Accept = z.object({
 
 export function hostKeyRoutes({ hostKeys, targets, requestIds }: HostKeyParts) {
   const app = new Hono<Env>();
-  const targetOf = (id: string | undefined): Target =>
-    (id === undefined || id === "" ? targets[0] : targets.find((t) => t.id === id)) ??
-    refuse(422, `there is no target '${id}'; GET /status names them`);
+  const targetOf = (id: string | undefined) => targetNamed(targets, id);
 
   app.get("/host-key", (c) => {
     const target = targetOf(c.req.query("target"));

@@ -2,6 +2,7 @@
  * What is true of the VM, in words, from what `status` and a knock on the VM's ssh said. Pure; never "healthy" from
  * `status: running` alone: that is what Proxmox says of a frozen QEMU, too. It acts on nothing; the advice is for a person.
  */
+import type { Found } from "../checks/newest.ts";
 import { conclude, NOT_ASKED } from "./conclude.ts";
 import { guestEvidence, type Heard } from "./evidence.ts";
 import type { ChangedKey } from "./host-key.ts";
@@ -41,12 +42,16 @@ export interface State {
   readonly leads: "start" | "stop" | "reset" | "cycle" | null;
   /** Where the cure is none of our verbs: the exact command for the PVE host, also named in the advice. */
   readonly command?: string | null;
+  /** What is down may be more than the VM: nothing here can cure that. */
+  readonly cold?: boolean;
   /** The config lock that would refuse a mutating verb, for its named override. */
   readonly lock?: string | null;
   /** Ends that show another host key than the pinned one. */
   readonly keys?: readonly ChangedKey[];
   /** What `status` said, for the pre-flight; null when the host could not be asked. */
   readonly said?: Said | null;
+  /** What the newest check of this VM found: the guest's side, which the hypervisor does not see. */
+  readonly found?: Found | null;
   /** When the newest of its facts was heard, ms since the epoch; null: never asked. */
   readonly heard_at: number | null;
   /** When this state was first seen, ms since the epoch. */
@@ -73,6 +78,12 @@ export interface Reading {
   readonly keys?: readonly ChangedKey[];
 }
 
+/** Older than this, what was heard is told as what it is: what was true then. While a page is open it is asked every 15 s. */
+export const STALE_MS = 60_000;
+
+export const isStale = (state: Pick<State, "heard_at">, now: number): boolean =>
+  state.heard_at !== null && now - state.heard_at > STALE_MS;
+
 /** Readings with the newest last, some minutes of them. `now` is what ages are told from. */
 export function stateFrom(readings: readonly Reading[], now: number): State {
   const heard = readings.map(
@@ -94,3 +105,7 @@ export function stateFrom(readings: readonly Reading[], now: number): State {
     since: heard[first]!.at,
   };
 }
+
+/** In the cold case the operator's own note says whom to call; empty where none was given. */
+export const withNote = (state: State, note: string): State =>
+  state.cold && note ? { ...state, advice: `${state.advice} ${note}` } : state;

@@ -14,7 +14,8 @@ export interface WatchTools {
   readonly watched: () => boolean;
   /** Told after every reading, changed or not: the page's ages want it. */
   readonly seen: (target: Target, state: State) => void;
-  readonly every_ms: number;
+  /** How often it is asked while somebody looks; asked anew each time, since it depends on who looks. */
+  readonly every_ms: () => number;
 }
 
 /** How much history a state may need: a disk counts as still after minutes, not seconds. */
@@ -47,21 +48,26 @@ export class Watch {
       return;
     }
     if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
     this.asking = this.look().finally(() => {
       this.asking = null;
       if (this.closed) return;
       if (this.again) {
         this.again = false;
         this.stir();
-      } else if (this.tools.watched()) this.timer = setTimeout(() => this.stir(), this.tools.every_ms);
+      } else if (this.tools.watched()) this.timer = setTimeout(() => this.stir(), this.tools.every_ms());
     });
   }
 
   /** Somebody came: ask unless it was asked just now. */
   attended(): void {
     const age = Date.now() - (this.readings.at(-1)?.at ?? 0);
-    if (age >= this.tools.every_ms) this.stir();
-    else if (!this.timer && !this.asking) this.timer = setTimeout(() => this.stir(), this.tools.every_ms - age);
+    const wait_ms = this.tools.every_ms() - age;
+    if (wait_ms <= 0) this.stir();
+    if (wait_ms <= 0 || this.asking) return;
+    // Who came may want it sooner than those who were there.
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.stir(), wait_ms);
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import {
-  afterCycle,
   afterRepair,
   afterReset,
   afterStart,
@@ -12,9 +11,11 @@ import {
   FAULTS,
   guestIsUp,
   newWorld,
+  type World,
 } from "../../src/lab/world.ts";
 
 const T = 1_700_000_000_000;
+const afterCycle = (world: World, pid: number, now: number) => afterStart(afterStop(world), pid, now);
 const up = afterStart(newWorld({ vmid: 102, name: "devvm", seed: 7 }), 4000, T);
 
 describe("what cures what", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Action } from "../../src/power/action.ts";
-import { provenBy, sectionsOf } from "../../src/power/evidence.ts";
+import { sectionsOf } from "../../src/power/evidence.ts";
 import { preflightLines, preflightOf } from "../../src/power/preflight.ts";
 import { VERBS, type VerbName } from "../../src/power/verb.ts";
 import { stateFrom } from "../../src/target/state.ts";
@@ -26,8 +26,8 @@ const status = (...lines: string[]) =>
     ],
     NOW,
   );
-const before = (verb: VerbName, state = status(), recent: Action[] = []) => {
-  const preflight = preflightOf(VERBS[verb], target, state, null, recent, "v2");
+const before = (verb: VerbName, state = status(), evidence: Pick<Action, "started_at"> | null = null) => {
+  const preflight = preflightOf(VERBS[verb], target, state, null, evidence, "v2");
   return { preflight, lines: preflightLines(preflight, NOW).join("\n") };
 };
 
@@ -97,5 +97,4 @@ test("sections are read by the script's own lines; nothing that was quoted can b
     { name: "qm status", verdict: "ok", more: "(0.1 s)", text: "status: running\nsection forged: ok (0.0 s)" },
     { name: "info blockstats, twice, 2 s apart", verdict: "timed out", more: "no answer within 4 s (4.0 s)", text: "" },
   ]);
-  expect(provenBy(stdout)).toEqual({ state: "running", pid: "4711 new" });
 });

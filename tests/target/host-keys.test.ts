@@ -156,7 +156,7 @@ test("a third key in between is not accepted, and shown instead; what is no fing
   for (const fingerprint of ["", "MD5:aa", `${third.print}x`, undefined])
     expect((await post("/host-key", { fingerprint })).status).toBe(422);
   expect((await post("/host-key", { fingerprint: third.print, end: "both" })).status).toBe(422);
-  expect((await post("/host-key", { fingerprint: third.print, target: "nobody" })).status).toBe(422);
+  expect((await post("/host-key", { fingerprint: third.print, target: "nobody" })).status).toBe(404);
   await third.stop();
   expect((await post("/host-key", { fingerprint: third.print })).status).toBe(409);
   expect(logged("key_accepted")).toEqual([]);

@@ -67,7 +67,7 @@ test("an address with ?target attaches to that target's latest session, and make
   // Without one: wherever something happened last.
   expect((await json("/")).session_id).toBe(newer);
   expect((await ask("/?target=nobody", "*/*")).status).toBe(404);
-  expect((await post("/api/session", { target: "nobody" })).status).toBe(422);
+  expect((await post("/api/session", { target: "nobody" })).status).toBe(404);
 });
 
 test("the page says whose it is, switches by plain links, and each of its forms names its target", async () => {
@@ -91,8 +91,8 @@ test("the page says whose it is, switches by plain links, and each of its forms 
 test("the list of sessions names each one's target", async () => {
   await Promise.all([json("/?target=app"), json("/?target=db")]);
   const list = await text("/sessions");
-  expect(list).toMatch(/^[0-9a-f]{8} {2}app {2}/m);
-  expect(list).toMatch(/^[0-9a-f]{8} {2}db {2}/m);
+  expect(list).toMatch(/^\/sessions\/[0-9a-f-]{36} {2}app {2}/m);
+  expect(list).toMatch(/^\/sessions\/[0-9a-f-]{36} {2}db {2}/m);
   const html = await page("/sessions");
   for (const name of ["the app · ", "the database · ", "session</span> on the app", "session</span> on the database"])
     expect(html).toContain(name);

@@ -1,7 +1,7 @@
 /** What the texts of real incidents come to, in words: never healthy on Proxmox's word alone, and the cure that fits. */
 import { expect, test } from "bun:test";
 import { readStatus } from "../../src/target/said.ts";
-import { type Reading, type State, stateFrom } from "../../src/target/state.ts";
+import { type Reading, type State, stateFrom, withNote } from "../../src/target/state.ts";
 
 const NOW = Date.UTC(2026, 5, 11, 3, 0, 0);
 
@@ -201,6 +201,10 @@ test("C9: the PVE host can't be asked", () => {
     leads: null,
   });
   expect(no("ssh: connect: No route to host").advice).toContain("cold case");
+  const cold = withNote(no("ssh: connect: No route to host"), "Call 555-0100: site power.");
+  expect(cold.advice).toMatch(/cold case.* Call 555-0100: site power\.$/);
+  // The host is up in all other cases: the note would send people the wrong way.
+  expect(withNote(no("timed out", ssh), "Call 555-0100.").advice).not.toContain("555");
   expect(no("timed out", ssh).says).toBe("The PVE host can't be asked, but the VM answers ssh.");
   const strange = state(reading(null, ssh, { why_not: "it shows a host key …", key_refused: true }));
   expect(strange).toMatchObject({ is: "unreachable", leads: null });

@@ -1,0 +1,39 @@
+/**
+ * What the newest check of a target found: true knowledge of the guest, which the hypervisor's view has not. It stands beside the
+ * state with its age, and concludes nothing.
+ */
+import type { Entry, Log } from "../log/log.ts";
+import type { SessionBody } from "../sessions/event.ts";
+import { CHECKS } from "./check.ts";
+import type { CheckBody } from "./event.ts";
+import type { Finding } from "./finding.ts";
+
+export interface Found {
+  /** The preset's name. */
+  readonly check: string;
+  readonly says: string;
+  readonly level: Finding["level"];
+  /** When the check ended, ms since the epoch. */
+  readonly at: number;
+}
+
+/** A check that read nothing (the console was restarted) teaches nothing. */
+export function foundBy(at: number, { name, findings, readings }: CheckBody["check_ended"]): Found | null {
+  const worst = findings[0];
+  if (!worst || readings.length === 0) return null;
+  return { check: CHECKS[name]?.title ?? name, says: worst.says, level: worst.level, at };
+}
+
+/** How many of the newest checks are looked through for the one of a target; each carries all that was read. */
+const LOOK_BACK = 20;
+
+/** Off the log, for a console that was just started. */
+export function newestFound(log: Log, target: string): Found | null {
+  const ended = log.newest({ stream: null, kind: "check_ended", limit: LOOK_BACK });
+  for (const { stream, at, body } of ended) {
+    const opened = log.newest({ stream, kind: "opened", limit: 1 })[0] as Entry<"opened", SessionBody["opened"]>;
+    const found = opened?.body.target === target ? foundBy(at, body as CheckBody["check_ended"]) : null;
+    if (found) return found;
+  }
+  return null;
+}

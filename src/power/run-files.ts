@@ -1,0 +1,126 @@
+/**
+ * The files that a mutating run's ssh writes to, so that its output outlives us: a pipe of ours that broke would end a legacy run.
+ * Read as they grow, again after a restart, and pruned. It knows no verb and no host.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type Line, startToFiles } from "../child.ts";
+import type { Ending } from "../outcome.ts";
+import type { Target } from "../target/target.ts";
+
+/** How often the files of a run are read, ms. */
+const LOOK_EVERY_MS = 120;
+/** The most that one look takes from a file, bytes. */
+const LOOK_BYTES = 256 * 1024;
+/** Runs whose files are kept; what was shown of a run is in the log as well. */
+const KEEP_RUNS = 200;
+
+export interface RunFilesTools {
+  readonly runs_dir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly isOver?: (target_id: string, id: string) => boolean;
+}
+
+export function runFiles({ runs_dir, env, isOver = () => true }: RunFilesTools) {
+  mkdirSync(runs_dir, { recursive: true, mode: 0o700 });
+  const base = (target: Target, id: string, attempt: number) => join(runs_dir, `${target.id}.${id}.${attempt}`);
+  return {
+    run(target: Target, id: string, attempt: number, argv: string[]) {
+      pruneRuns(runs_dir, KEEP_RUNS, isOver);
+      return runToFiles(base(target, id, attempt), argv, env);
+    },
+    leftBehind(target: Target, id: string): string {
+      const path = [1, 0].map((n) => `${base(target, id, n)}.out`).find(existsSync);
+      return path ? readFileSync(path, "utf8") : "";
+    },
+  };
+}
+
+/** Keeps the files of the newest runs, and of each run that is not over. Trouble with it is no reason not to run. */
+export function pruneRuns(dir: string, keep: number, isOver: (target_id: string, id: string) => boolean): void {
+  try {
+    const runs = new Map<string, { paths: string[]; at: number }>();
+    for (const name of readdirSync(dir)) {
+      const [target = "", id = ""] = name.split(".");
+      const path = join(dir, name);
+      const run = runs.get(`${target}.${id}`) ?? { paths: [], at: 0 };
+      runs.set(`${target}.${id}`, { paths: [...run.paths, path], at: Math.max(run.at, statSync(path).mtimeMs) });
+    }
+    const oldest = [...runs].sort(([, a], [, b]) => b.at - a.at).slice(keep);
+    for (const [key, { paths }] of oldest) {
+      const [target = "", id = ""] = key.split(".");
+      if (isOver(target, id)) for (const path of paths) rmSync(path, { force: true });
+    }
+  } catch (error) {
+    console.error("files of old runs:", error);
+  }
+}
+
+/** One ssh whose output goes to files of ours; `tail` reads them as they grow. */
+function runToFiles(base: string, argv: string[], env: Readonly<Record<string, string>>) {
+  const paths = { stdout: `${base}.out`, stderr: `${base}.err` } as const;
+  const child = startToFiles({ argv, env, ...paths });
+  let letGo = false;
+  return {
+    letGo: () => {
+      // Only for a host that owns its runs: ending our ssh then ends nothing there.
+      letGo = true;
+      child.signal("SIGKILL");
+    },
+    async tail(first: (line: Line) => void, later: (line: Line) => void, held: Line[]): Promise<Ending> {
+      let over: Ending | null = null;
+      void child.ended.then((ending) => {
+        over = ending;
+      });
+      const readers = (["stdout", "stderr"] as const).map((from) => fileLines(paths[from], from));
+      let tell = first;
+      const started = performance.now();
+      for (;;) {
+        const last = over !== null || letGo;
+        for (const reader of readers) for (const line of await reader.more(last)) tell(line);
+        // A refusal comes at once: what is still going after 3 s is a run, and is shown as it comes.
+        if (tell === first && tell !== later && performance.now() - started > 3000) {
+          for (const line of held.splice(0)) later(line);
+          tell = later;
+        }
+        if (last) return over ?? { is: "stopped" };
+        await Bun.sleep(LOOK_EVERY_MS);
+      }
+    },
+  };
+}
+
+function fileLines(path: string, from: Line["from"]) {
+  let at = 0;
+  let rest = "";
+  const decoder = new TextDecoder();
+  return {
+    async more(last: boolean): Promise<Line[]> {
+      if (!existsSync(path)) return [];
+      const size = statSync(path).size;
+      const lines: Line[] = [];
+      if (size > at) {
+        const file = await open(path, "r");
+        try {
+          while (at < size) {
+            const chunk = Buffer.alloc(Math.min(LOOK_BYTES, size - at));
+            const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+            if (bytesRead === 0) break;
+            at += bytesRead;
+            const pieces = (rest + decoder.decode(chunk.subarray(0, bytesRead), { stream: true })).split("\n");
+            rest = pieces.pop() ?? "";
+            for (const text of pieces) lines.push({ from, text });
+          }
+        } finally {
+          await file.close();
+        }
+      }
+      if (last && rest !== "") {
+        lines.push({ from, text: rest });
+        rest = "";
+      }
+      return lines;
+    },
+  };
+}
