@@ -15,6 +15,9 @@ export type AgentEvent =
       readonly result: string;
       readonly duration_ms: number;
       readonly cost_usd: number | null;
+      /** How many tools it called, and how many tokens went both ways; where the agent counts them. */
+      readonly calls?: number;
+      readonly tokens?: number | null;
     }
   /** It went wrong; one sentence with the cause and the next step. */
   | { readonly is: "failed"; readonly error: string };
@@ -28,6 +31,8 @@ export interface TurnInput {
   readonly resumes: string | null;
   /** Set when the last turn was cut: what was running and how it ended, put before the prompt. */
   readonly aftermath: string | null;
+  /** The transcript so far in brief, for an agent that does not remember it; "" when there is none. Asked for only then. */
+  readonly recall?: () => string;
 }
 
 /** One turn of an agent, running. */
@@ -50,6 +55,10 @@ export interface AgentTools {
   vmRun(input: ToolCall & { command: string; reason: string; timeout_s: number }): Promise<ToolAnswer>;
   power(input: ToolCall & { verb: string; reason: string }): Promise<ToolAnswer>;
   check(input: ToolCall & { name: string }): Promise<ToolAnswer>;
+  /** One of the operator's runbooks; without a name the list of them. */
+  runbook(input: ToolCall & { name: string | null }): Promise<ToolAnswer>;
+  /** Asks the operator, and waits for their words; without choices any will do. */
+  ask(input: ToolCall & { question: string; choices: readonly string[] }): Promise<ToolAnswer>;
 }
 
 export interface ToolCall {
@@ -65,6 +74,8 @@ export interface ToolAnswer {
   readonly is_error: boolean;
   /** The console says this itself, and no machine: it is not handed on as data. */
   readonly own_words?: boolean;
+  /** A document of the operator's: data, too, but no machine's. */
+  readonly document?: boolean;
   /** Where it had to be ended: what became of it, and how that is known. */
   readonly ended?: string;
 }

@@ -22,7 +22,15 @@ export type SessionBody = {
   };
   /** A short remark of the console about the turn (a retry, a wait); not the agent's words. */
   remarked: { text: string };
-  concluded: { is_error: boolean; result: string; duration_ms: number; cost_usd: number | null };
+  concluded: {
+    is_error: boolean;
+    result: string;
+    duration_ms: number;
+    cost_usd: number | null;
+    /** Entries of older consoles have neither of these. */
+    calls?: number;
+    tokens?: number | null;
+  };
   /** The turn went wrong; one sentence with the next step. */
   failed: { error: string };
   cancelled: { by: string; ended: string };

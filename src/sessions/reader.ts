@@ -44,15 +44,14 @@ export function readerOf(earlier: (entry: Entry) => readonly Entry[]) {
   };
 }
 
-/** An approval as programs have it, from the stream and as the answer to an answer. */
-export const approvalRead = ({ approval_id, tool, input, state, by }: Approval) => ({
-  kind: "approval" as const,
-  approval_id,
-  tool,
-  input,
-  state,
-  by,
-});
+/** As programs have it, from the stream and as the answer to an answer. A question can't be allowed: it is another kind. */
+export function approvalRead({ approval_id, session, tool, input, state, by, text }: Approval) {
+  if (tool === "ask") {
+    const { question, choices = [] } = input;
+    return { kind: "question" as const, approval_id, question, choices, state, by, text, session };
+  }
+  return { kind: "approval" as const, approval_id, tool, input, state, by, session };
+}
 
 function plain(e: SessionEntry | CheckEntry | TargetEntry): Record<string, unknown> | null {
   switch (e.kind) {

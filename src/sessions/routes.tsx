@@ -11,6 +11,7 @@ import { readBody } from "../console/body.ts";
 import { type Live, positionOf } from "../console/live.ts";
 import type { Log } from "../log/log.ts";
 import { refuse } from "../refusal.ts";
+import { type Target, targetNamed } from "../target/target.ts";
 import type { Sessions } from "./session.ts";
 import { PROMPT_LIMIT, type Turns } from "./turn.ts";
 
@@ -20,7 +21,9 @@ export interface SessionParts {
   readonly sessions: Sessions;
   readonly turns: Turns;
   readonly requestIds: RequestIds;
-  readonly targets: readonly { id: string }[];
+  readonly targets: readonly Target[];
+  /** What a prompt may name; the first is what it gets otherwise. */
+  readonly models: readonly string[];
 }
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
@@ -30,11 +33,9 @@ const Prompt = z.object({
   preset: z.enum(CHECK_NAMES, { error: `a preset is one of ${CHECK_NAMES.join(", ")}` }).optional(),
   /** w3m and lynx ignore `formaction`: there Stop arrives here. */
   stop: z.string().optional(),
-  model: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$/, "not a model's name")
-    .nullish()
-    .or(z.literal("")),
+  model: z.string({ error: "a model is a name" }).nullish(),
+  /** The id of an earlier turn: its prompt once more, to the letter. */
+  again: z.string({ error: "the id of a turn" }).optional(),
   request_id: z.string().optional(),
 });
 
@@ -51,14 +52,20 @@ export function sessionRoutes(parts: SessionParts) {
     });
   };
 
+  const started = (c: Context<Env>, session: string) =>
+    answer(c, {
+      json: { status: "started" },
+      page: { seeOther: `/sessions/${session}` },
+      fragment: () => <ComposerId requestId={parts.requestIds.make(c.get("operator").name)} sent />,
+    });
+
   app.post("/api/session", async (c) => {
     const { target } = await readBody(
       c,
       z.object({ target: z.string().optional() }),
       "leave target out for the first one",
     );
-    const on = !target ? parts.targets[0]! : parts.targets.find((t) => t.id === target);
-    if (!on) refuse(422, `there is no target '${target}'; GET /status names them`);
+    const on = targetNamed(parts.targets, target);
     const session_id = await sessions.open(on.id, c.get("operator").name);
     const at = `/sessions/${session_id}`;
     return answer(c, {
@@ -78,6 +85,7 @@ export function sessionRoutes(parts: SessionParts) {
       after: positionOf(c.req.header("last-event-id"), c.req.query("after"), log.head),
       format: c.req.query("format") === "json" ? "json" : "html",
       gzip: /\bgzip\b/.test(c.req.header("accept-encoding") ?? ""),
+      thin: c.req.header("save-data")?.toLowerCase() === "on",
     });
   });
 
@@ -86,19 +94,22 @@ export function sessionRoutes(parts: SessionParts) {
     if (!sessions.find(session)) refuse(404, "session not found");
     const said = await readBody(c, Prompt, "send {prompt} with what you want to know");
     if (said.stop) return cancel(c, session);
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    const by = c.get("operator").name;
+    if (said.again) {
+      const first = await turns.promptOf(session, said.again);
+      if (!first) refuse(422, "that prompt is not in this session; write it, then send");
+      // Made of the turn that failed: two taps, or two phones, are one prompt.
+      await turns.startTurn({ session, text: first.text, model: first.model, by, request_id: `again-${said.again}` });
+      return started(c, session);
+    }
     const text = (said.preset ? CHECKS[said.preset].prompt : (said.prompt ?? "")).replace(/\r\n/g, "\n");
     if (text.trim() === "") refuse(422, "the prompt is empty; say what is wrong, then send");
     const weight = Buffer.byteLength(text);
     if (weight > PROMPT_LIMIT)
       refuse(413, `the prompt has ${weight} bytes, and ${PROMPT_LIMIT} is the most; send less`);
-    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
-    const by = c.get("operator").name;
-    await turns.startTurn({ session, text, by, model: said.model || null, request_id });
-    return answer(c, {
-      json: { status: "started" },
-      page: { seeOther: `/sessions/${session}` },
-      fragment: () => <ComposerId requestId={parts.requestIds.make(by)} sent />,
-    });
+    await turns.startTurn({ session, text, by, model: chosen(parts.models, said.model), request_id });
+    return started(c, session);
   });
 
   app.post("/api/session/:id/cancel", (c) => cancel(c, c.req.param("id")));
@@ -115,6 +126,14 @@ export function sessionRoutes(parts: SessionParts) {
   });
 
   return app;
+}
+
+/** The model that a prompt names, null for the usual one. Throws Refusal 422 with the list. */
+function chosen(models: readonly string[], name: string | null | undefined): string | null {
+  if (!name || name === models[0]) return null;
+  if (models.includes(name)) return name;
+  const shown = name.length > 60 ? `${name.slice(0, 60)}…` : name;
+  refuse(422, `there is no model '${shown}' here; choose one of ${models.join(", ")}, or leave it out`);
 }
 
 /** A program's or a form's request id, or one of ours where there is none. Malformed: 422. */

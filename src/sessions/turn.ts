@@ -6,9 +6,12 @@ import { Exclusive } from "../exclusive.ts";
 import { Committing } from "../log/committing.ts";
 import type { Draft, Entry, Log } from "../log/log.ts";
 import { refuse } from "../refusal.ts";
-import type { Agent, AgentEvent, AgentTurn } from "./agent.ts";
+import type { Agent, AgentTurn } from "./agent.ts";
 import { type SessionBody, sessionStream } from "./event.ts";
-import { aftermathOf, titleFrom } from "./transcript.ts";
+import { PartialWords } from "./partial-words.ts";
+import { type Asked, aftermathOf, recallOf, titleFrom } from "./transcript.ts";
+import { turnClock } from "./turn-clock.ts";
+import { type Calls, written } from "./written.ts";
 
 export type * from "./agent.ts";
 
@@ -17,7 +20,12 @@ export interface TurnTools {
   readonly agent: Agent;
   readonly newId: () => string;
   readonly max_turns: number;
+  /** Of the agent's own time: while a call of the turn waits for an operator, it does not run. */
   readonly limit_ms: number;
+  /** True while a call of the turn waits for an operator. */
+  readonly waits?: (turn: string) => boolean;
+  /** What a turn asked the operator, as it stands. */
+  readonly asked?: (session: string, turn: string) => readonly Asked[];
   /** Shows words that are no entry (yet): partial text of the turn that runs in a session; "" clears it. */
   readonly whisper: (session: string, text: string) => void;
   /** The size of a call's whole output, bytes, where it was too long for the transcript and is kept elsewhere. */
@@ -43,9 +51,10 @@ interface Running {
 
 /** A prompt is at most this many bytes of UTF-8 (PRODUCT.md). */
 export const PROMPT_LIMIT = 65_536;
-/** What is kept of one tool output in the log: head and tail, in characters. */
-const HEAD = 24_000;
-const TAIL = 8_000;
+/** A turn that said what went wrong is over this soon after it. */
+const AT_ITS_END_MS = 6_000;
+/** Entries that are looked through for an agent which forgot the session. */
+const RECALLED = 400;
 
 export class Turns {
   private readonly held = new Exclusive<Running>();
@@ -70,6 +79,14 @@ export class Turns {
     return this.held.holder(session);
   }
 
+  /** What a turn of this session was asked, to ask it again: not before the turn is over, if it is at its end just now. */
+  async promptOf(session: string, turn: string): Promise<Pick<Prompt, "text" | "model"> | null> {
+    const prompted = this.tools.log.about(sessionStream(session), turn).find((e) => e.kind === "prompted");
+    const running = this.held.holder(session);
+    if (running?.turn === turn) await Promise.race([running.over, Bun.sleep(AT_ITS_END_MS)]);
+    return (prompted?.body as SessionBody["prompted"] | undefined) ?? null;
+  }
+
   /** Resolves once the prompt is committed; the turn goes on by itself. Throws Refusal 404, 409, 422. */
   async startTurn(prompt: Prompt): Promise<void> {
     const { log } = this.tools;
@@ -80,7 +97,7 @@ export class Turns {
     while (this.committing.pending(once)) await this.committing.pending(once);
     const first = log.once(once) as Entry<"prompted", SessionBody["prompted"]> | null;
     if (first) {
-      if (first.body.text === prompt.text) return;
+      if (first.body.text === prompt.text && first.body.model === prompt.model) return;
       refuse(422, "this request id was used for another prompt; reload the page and send again");
     }
     if (this.closing) refuse(409, "the server is stopping; send it again in a moment");
@@ -148,7 +165,7 @@ export class Turns {
     const began = performance.now();
     const write = (kind: keyof SessionBody, body: unknown, durable = false) =>
       log.append({ ...this.entry(stream, holder.turn, kind, body as never), durable });
-    let late: ReturnType<typeof setTimeout> | undefined;
+    let stopClock = () => {};
     try {
       const running = agent.start({
         turn: holder.turn,
@@ -157,15 +174,17 @@ export class Turns {
         model: prompt.model,
         resumes: before.resumes[agent.name] ?? null,
         aftermath: before.aftermath,
+        recall: () => recallOf(log.tail({ streams: [{ stream }], upto: before.upto, limit: RECALLED })),
       });
       (holder as { agent: AgentTurn | null }).agent = running;
       if (holder.cancelled_by) void running.stop();
       let overran = false;
-      late = setTimeout(() => {
+      const overrun = () => {
         overran = true;
         void running.stop();
-      }, limit_ms);
-      const calls = new Map<string, { name: string; at: number }>();
+      };
+      stopClock = turnClock(limit_ms, () => this.tools.waits?.(holder.turn) ?? false, overrun);
+      const calls: Calls = new Map();
       const partial = new PartialWords((text) => whisper(prompt.session, text));
       for await (const event of running.events) {
         if (event.is === "partial") {
@@ -190,7 +209,7 @@ export class Turns {
       const why = error instanceof Error ? error.message : String(error);
       await write("failed", { error: `The turn broke off inside the console: ${why}` }).catch(() => {});
     } finally {
-      clearTimeout(late);
+      stopClock();
       await write("turn_ended", { after_ms: Math.round(performance.now() - began) }, true).catch((error) =>
         console.error("turn_ended could not be written:", error),
       );
@@ -206,7 +225,8 @@ export class Turns {
       | undefined;
     if (last) resumes[last.body.agent] = last.body.session_id;
     const turn = log.newest({ stream, kind: "prompted", limit: 1 })[0]?.about;
-    return { resumes, aftermath: turn ? aftermathOf(log.about(stream, turn)) : null };
+    const asked = turn ? (this.tools.asked?.(stream.replace(/^session:/, ""), turn) ?? []) : [];
+    return { upto: log.head, resumes, aftermath: turn ? aftermathOf(log.about(stream, turn), asked) : null };
   }
 
   private entry<K extends keyof SessionBody>(
@@ -220,31 +240,10 @@ export class Turns {
 }
 
 interface Before {
+  /** The newest seq before the prompt. */
+  readonly upto: number;
   readonly resumes: Record<string, string>;
   readonly aftermath: string | null;
-}
-
-/** Words as they come, shown at most ten times a second: a thin link has better things to carry. */
-class PartialWords {
-  private text = "";
-  private timer: ReturnType<typeof setTimeout> | null = null;
-
-  constructor(private readonly show: (text: string) => void) {}
-
-  add(text: string): void {
-    this.text += text;
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
-      this.show(this.text);
-    }, 100);
-  }
-
-  clear(): void {
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = null;
-    if (this.text !== "") this.show("");
-    this.text = "";
-  }
 }
 
 /** At the start: turns that ran when the server stopped are marked, once, and end. */
@@ -264,45 +263,4 @@ export async function endInterrupted(log: Log): Promise<number> {
       { stream, kind: "turn_ended", about, body: { after_ms: null }, durable: true },
     ]);
   return cut.length;
-}
-
-function written(
-  event: Exclude<AgentEvent, { is: "partial" }>,
-  calls: Map<string, { name: string; at: number }>,
-): [keyof SessionBody, SessionBody[keyof SessionBody]] {
-  switch (event.is) {
-    case "started":
-      return ["agent_started", { session_id: event.session_id, agent: event.agent }];
-    case "said":
-      return ["said", { text: event.text }];
-    case "called":
-      calls.set(event.tool_id, { name: event.name, at: performance.now() });
-      return ["called", { name: event.name, input: event.input, tool_id: event.tool_id }];
-    case "returned": {
-      const call = calls.get(event.tool_id);
-      const long = event.output.length > HEAD + TAIL;
-      return [
-        "returned",
-        {
-          name: call?.name ?? "",
-          tool_id: event.tool_id,
-          output: long ? `${event.output.slice(0, HEAD)}\n…\n${event.output.slice(-TAIL)}` : event.output,
-          left_out: long ? event.output.length - HEAD - TAIL : 0,
-          is_error: event.is_error,
-          duration_ms: call ? Math.round(performance.now() - call.at) : 0,
-        },
-      ];
-    }
-    case "remarked":
-      return ["remarked", { text: event.text }];
-    case "concluded":
-      return [
-        "concluded",
-        { is_error: event.is_error, result: event.result, duration_ms: event.duration_ms, cost_usd: event.cost_usd },
-      ];
-    case "failed":
-      return ["failed", { error: event.error }];
-    default:
-      return event satisfies never;
-  }
 }

@@ -30,7 +30,7 @@ say({
   type: "system",
   subtype: "init",
   session_id,
-  tools: ["mcp__breakglass__vm_run", "mcp__breakglass__power", "mcp__breakglass__check"],
+  tools: ["vm_run", "power", "check", "runbook", "ask"].map((name) => `mcp__breakglass__${name}`),
   mcp_servers: [{ name: "breakglass", status: "connected" }],
   model: "pouring",
 });
