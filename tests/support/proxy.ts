@@ -7,18 +7,25 @@ export interface Proxy {
   cut(): void;
   /** While on, bytes are swallowed both ways and connections stay up: the half-open link. */
   blackhole(on: boolean): void;
+  /** While on, new connections are reset at once, and those that stand are cut. */
+  refuse(on: boolean): void;
   stop(): void;
 }
 
 export async function startProxy(to: () => number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let hole = false;
+  let shut = false;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
   };
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
   const server = createServer((near) => {
+    if (shut) return void near.resetAndDestroy();
     const far = connect(to(), "127.0.0.1");
     keep(near);
     keep(far);
@@ -35,11 +42,13 @@ export async function startProxy(to: () => number): Promise<Proxy> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    cut: () => {
-      for (const socket of sockets) socket.destroy();
-    },
+    cut,
     blackhole: (on) => {
       hole = on;
+    },
+    refuse: (on) => {
+      shut = on;
+      if (on) cut();
     },
     stop: () => {
       for (const socket of sockets) socket.destroy();
