@@ -8,10 +8,16 @@ import type { Access } from "./access/access.ts";
 import type { Env } from "./access/operator.ts";
 import { type ApprovalParts, approvalRoutes } from "./agent/routes.tsx";
 import { type RunParts, runRoutes } from "./agent/run-routes.tsx";
+import { type AuditParts, auditRoutes } from "./audit/routes.tsx";
+import type { AuditWatch } from "./audit/watch.ts";
 import { type CheckParts, checkRoutes } from "./checks/routes.tsx";
 import { answer, answerRefusal } from "./console/answer.tsx";
 import { type Assets, serveAsset } from "./console/assets.ts";
 import { headers } from "./console/headers.ts";
+import { type KioskParts, kioskRoutes } from "./console/kiosk-routes.tsx";
+import type { Metrics } from "./console/metrics.ts";
+import { metricsRoutes } from "./console/metrics-routes.ts";
+import { Reports, reportRoutes } from "./console/reports.ts";
 import { type ConsoleParts, consoleRoutes } from "./console/routes.tsx";
 import { squeeze } from "./console/squeeze.ts";
 import { LogUnwritable } from "./log/log.ts";
@@ -21,7 +27,9 @@ import { type SessionParts, sessionRoutes } from "./sessions/routes.tsx";
 import { type HostKeyParts, hostKeyRoutes } from "./target/routes.tsx";
 
 export interface AppParts {
-  readonly access: Pick<Access, "guard" | "routes">;
+  readonly access: Pick<Access, "guard" | "routes" | "settle">;
+  readonly audit: AuditParts & { readonly watch: AuditWatch };
+  readonly metrics: Pick<Metrics, "read">;
   readonly assets: Assets;
   readonly console: ConsoleParts;
   readonly sessions: SessionParts;
@@ -30,27 +38,33 @@ export interface AppParts {
   readonly approvals: ApprovalParts;
   readonly runs: RunParts;
   readonly keys: HostKeyParts;
+  readonly kiosk: KioskParts;
   /** The lab's own routes, where there is a lab. */
   readonly lab: Hono | null;
   readonly newId: () => string;
+  /** Counts what browsers report; left out, one of its own. */
+  readonly reports?: Reports;
 }
 
 export function createApp(parts: AppParts): Hono<Env> {
   const app = new Hono<Env>();
-  app.use("*", headers(parts.assets.styleHash));
+  app.use("*", headers(parts.assets.styleHash, parts.assets.sheetHash));
   app.use("*", squeeze);
   app.use("*", async (c, next) => {
     c.set("lab", parts.lab !== null);
     await next();
   });
+  app.use("*", parts.audit.watch.refusals);
   app.use("*", parts.access.guard);
+  app.use("*", parts.audit.watch.asking);
   app.get("/health", (c) =>
     c.body(JSON.stringify({ status: "ok", service: "claude-breakglass" }), 200, { "Content-Type": "application/json" }),
   );
-  app.on("GET", ["/static/*", "/manifest.webmanifest", "/favicon.ico"], async (c) => {
+  app.on("GET", ["/static/*", "/manifest.webmanifest", "/favicon.ico", "/sw.js"], async (c) => {
     const asset = parts.assets.find(c.req.path === "/favicon.ico" ? "/static/icon.svg" : c.req.path);
     return asset ? serveAsset(asset, c.req.raw) : answerRefusal(c, new Refusal(404, "no such file; reload the page"));
   });
+  app.route("/", reportRoutes(parts.reports ?? new Reports()));
   app.route("/", parts.access.routes);
   app.route("/", sessionRoutes(parts.sessions));
   app.route("/", powerRoutes(parts.power));
@@ -58,9 +72,14 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.route("/", approvalRoutes(parts.approvals));
   app.route("/", runRoutes(parts.runs));
   app.route("/", hostKeyRoutes(parts.keys));
+  app.route("/", auditRoutes(parts.audit));
+  app.route("/", metricsRoutes(parts.metrics));
+  app.route("/", kioskRoutes(parts.kiosk));
   if (parts.lab) app.route("/", parts.lab);
   app.route("/", consoleRoutes(parts.console));
 
+  // Deny by default: what does not say who may call it is not served at all.
+  parts.access.settle(app.routes);
   app.notFound((c) => {
     const allowed = otherMethods(app, c.req.method, c.req.path);
     return allowed.length === 0

@@ -6,28 +6,37 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Faults } from "../views/faults.tsx";
 import type { Access } from "./access/access.ts";
-import { Approvals, lapseOpen } from "./agent/approval.ts";
+import { Approvals, approvalsOf, lapseOpen } from "./agent/approval.ts";
 import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
 import { classOf } from "./agent/command-class.ts";
 import { readDefinition } from "./agent/definition.ts";
 import { agentTools } from "./agent/doors.ts";
 import { Outputs } from "./agent/outputs.ts";
 import { Permission } from "./agent/permission.ts";
+import { runbooksIn } from "./agent/runbooks.ts";
 import { scriptedAgent } from "./agent/scripted.ts";
 import { toolServer } from "./agent/tools.ts";
 import { VmRuns } from "./agent/vm-run.ts";
 import type { AppParts } from "./app.ts";
+import { takeActs } from "./audit/left.ts";
+import { AuditTable } from "./audit/table.ts";
+import { auditWatch } from "./audit/watch.ts";
 import { Checks, type CheckTools, endCutChecks } from "./checks/in-session.ts";
+import type { Found } from "./checks/newest.ts";
 import { startChild } from "./child.ts";
 import type { Config } from "./config.ts";
 import type { Assets } from "./console/assets.ts";
 import { drawFor } from "./console/draw.tsx";
+import { Kiosk } from "./console/kiosk.ts";
 import { Live } from "./console/live.ts";
-import { powerPanel } from "./console/routes.tsx";
+import { Metrics } from "./console/metrics.ts";
+import { knownOf, powerPanel } from "./console/routes.tsx";
 import { whispered } from "./console/whisper.tsx";
 import { openLab } from "./lab/lab.ts";
 import { labRoutes } from "./lab/routes.tsx";
 import { SqliteLog } from "./log/sqlite.ts";
+import { Notifier } from "./notify/notifier.ts";
+import { postTo } from "./notify/post.ts";
 import { endingInWords } from "./outcome.ts";
 import { Power } from "./power/carry-out.ts";
 import { preflightOf } from "./power/preflight.ts";
@@ -41,12 +50,15 @@ import { openKeychain } from "./target/keychain.ts";
 import { writePinned } from "./target/known-hosts.ts";
 import { readStatus } from "./target/said.ts";
 import { type Ssh, sshArgv } from "./target/ssh.ts";
+import { type State, withNote } from "./target/state.ts";
 import { streamOf, type Target } from "./target/target.ts";
 import { Watch } from "./target/watch.ts";
 
 /** While somebody looks, a target is asked this often, ms; the lab is nearer. */
 const ASK_EVERY_MS = 15_000;
 const ASK_LAB_EVERY_MS = 5_000;
+/** A wall board looks day and night: calmly. */
+const ASK_FOR_BOARDS_EVERY_MS = 30_000;
 
 export interface Breakglass {
   readonly parts: AppParts;
@@ -58,10 +70,23 @@ export interface Breakglass {
 export async function openConsole(config: Config, access: Access, assets: Assets): Promise<Breakglass> {
   const data = (name: string) => join(config.data_dir, name);
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
-  const log = new SqliteLog(data("breakglass.db"));
+  const audit = new AuditTable(data("breakglass.db.anchors"));
+  const log = new SqliteLog(data("breakglass.db"), Date.now, audit);
+  const auditing = auditWatch(audit, access.whence);
+  const unfollowAccess = access.follow(auditing.access);
+  const takeTerminalActs = () => takeActs(config.data_dir, (act) => auditing.terminal(act));
   if (log.moved_aside)
     console.error(`breakglass: the log could not be read; it was moved to ${log.moved_aside}, and a new one begins`);
   const newId = () => crypto.randomUUID();
+  const notifier = config.notify_url
+    ? new Notifier({
+        log,
+        post: postTo({ url: config.notify_url, origin: config.access.origins[0]! }),
+        fallback: streamOf(config.targets[0]),
+      })
+    : null;
+  // After the audit: what was done at the terminal meanwhile is handed on once, to whoever listens by then.
+  const unfollowSignIns = notifier?.followAccess(access.follow);
 
   const lab = config.lab ? await openLab({ dir: data("world"), vmid: config.targets[0].vmid, seed: 1 }) : null;
   const keys = lab
@@ -75,6 +100,11 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     ssh,
     env,
     runs_dir: data("runs"),
+    isOver: (target_id, id) => {
+      const target = targets.find((t) => t.id === target_id);
+      const action = target && power.find(target, id);
+      return !action || (action.state === "ended" && action.outcome !== "unknown");
+    },
     targetsOn: (t) => targets.filter((o) => o.pve.host === t.pve.host && o.pve.port === t.pve.port).length,
   });
   const watches = new Map<string, Watch>();
@@ -89,11 +119,33 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       for (const target of theirs) watchOf(target).stir();
     },
   });
-  const stateOf = (target: Target) => watchOf(target).now;
+  /** What a check found belongs to the guest that it looked at: after a run that changed the VM it says nothing any more. */
+  const foundOn = (target: Target): Found | null => {
+    const found = checks.newest(target);
+    const changed = found && power.lastChange(target)?.ended_at;
+    return changed && Date.parse(changed) > found.at ? null : found;
+  };
+  const stateOf = (target: Target): State =>
+    withNote({ ...watchOf(target).now, found: foundOn(target) }, config.cold_case_note);
+  const tellState = (target: Target) => {
+    const state = stateOf(target);
+    const held = power.holder(target) !== null;
+    const known = knownOf({ stateOf: () => state, power, pve }, target);
+    live.whisper(streamOf(target), whispered.state({ state, seq: log.head, now: Date.now(), held, known }));
+  };
+  // The fault that the panel shows: a cycle or a repair cures it with no hand on the panel.
+  let fault_shown = lab?.fault();
+  const tellFault = (target: Target) => {
+    const fault = lab?.fault();
+    if (fault === undefined || fault === fault_shown) return;
+    fault_shown = fault;
+    live.whisper(streamOf(target), whispered.faults(fault));
+  };
   const power = new Power({
     log,
     pve,
     limit_ms: config.pve_verb_timeout_ms,
+    anchor: () => audit.anchor(),
     stirred: (target) => watchOf(target).stir(),
     prove: {
       knock: (target) => knockOn(target, { ssh, env }),
@@ -121,7 +173,15 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       return { exit_code: code, stdout, why: code === 0 ? "" : why || endingInWords(ending) };
     },
   });
-  const checks = new Checks({ log, newId, toolsFor });
+  const checks = new Checks({
+    log,
+    newId,
+    toolsFor,
+    told: (target) => {
+      tellState(target);
+      tellFault(target);
+    },
+  });
 
   let turns: Turns;
   const sessions = new Sessions(log, newId, (id) => turns.runningIn(id) !== null);
@@ -131,7 +191,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     approvals,
     classOf,
     preflight: (verb, target) =>
-      preflightOf(verb, target, stateOf(target), power.holder(target), power.list([target], 20), pve.kindOf(target)),
+      preflightOf(verb, target, stateOf(target), power.holder(target), power.lastEvidence(target), pve.kindOf(target)),
   });
   const outputs = new Outputs(data("outputs"));
   const runs = new VmRuns({
@@ -154,6 +214,8 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     power,
     checks,
     permission,
+    approvals,
+    runbooks: runbooksIn(config.agent.runbooks),
   });
   const toolsServed = toolServer(tools);
   const place = { mark, run_dir: data("turns") };
@@ -177,6 +239,11 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     newId,
     max_turns: config.agent.max_concurrent_turns,
     limit_ms: config.agent.turn_timeout_ms,
+    waits: (turn) => approvals.waits(turn),
+    asked: (session, turn) => {
+      const target = sessions.find(session)?.target;
+      return target === undefined ? [] : approvalsOf(log, { id: target }, turn);
+    },
     whisper: (session, words) => live.whisper(sessionStream(session), whispered.partial(words)),
     kept: (session, tool_id) => outputs.find(session, tool_id)?.bytes ?? null,
   });
@@ -190,14 +257,42 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       for (const watch of watches.values()) if (streams.includes(streamOf(watch.target))) watch.attended();
     },
   );
+  const allAttended = () => {
+    for (const watch of watches.values()) watch.attended();
+  };
+  const kiosk = new Kiosk({
+    log,
+    power,
+    turns,
+    sessions,
+    targets,
+    stateOf,
+    made: `${assets.kiosk.style} ${assets.kiosk.script}`,
+    keepalive_ms: config.sse_keepalive_ms,
+    attended: allAttended,
+  });
+  const reached = new Set<string>();
   for (const target of targets)
     watches.set(
       target.id,
       new Watch(target, {
         log,
-        every_ms: lab ? ASK_LAB_EVERY_MS : ASK_EVERY_MS,
-        watched: () => live.attachedTo(streamOf(target)) > 0,
-        seen: (t, state) => live.whisper(streamOf(t), whispered.state(state, log.head, Date.now())),
+        every_ms: () =>
+          lab
+            ? ASK_LAB_EVERY_MS
+            : kiosk.watched && live.attachedTo(streamOf(target)) === 0
+              ? ASK_FOR_BOARDS_EVERY_MS
+              : ASK_EVERY_MS,
+        watched: () => kiosk.watched || live.attachedTo(streamOf(target)) > 0,
+        seen: (t, state) => {
+          tellState(t);
+          tellFault(t);
+          // Asked in vain before, answered now (the host is back, its key was accepted): so may a run that was let go.
+          if (state.said && !reached.has(t.id)) power.answers(t);
+          if (state.said) reached.add(t.id);
+          else reached.delete(t.id);
+          kiosk.seen(t);
+        },
         ask: async (t) => {
           lab?.touch();
           const reading = await askTarget(t, { pve, ssh, env });
@@ -219,11 +314,20 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     targets,
     stateOf,
     requestIds: access.ids,
+    models: scripted ? [] : config.agent.models,
     assets: { script: assets.script, ...ICONS },
     keepalive_ms: config.sse_keepalive_ms,
     faults: lab ? (by) => Faults({ fault: lab.fault(), requestId: access.ids.make(by) }) : null,
     attended: (target) => watchOf(target).attended(),
   };
+  const metrics = new Metrics({
+    log,
+    turnsRunning: () => turns.running().length,
+    streamClients: () => live.clients,
+    auditRows: () => audit.size,
+    unsaved: () => audit.unsaved,
+    memory: () => process.memoryUsage.rss(),
+  });
   const sessionsAtWork = (target: Target) =>
     turns.running().filter((session) => sessions.find(session)?.target === target.id);
   const turnsOn = (target: Target) => sessionsAtWork(target).length;
@@ -235,18 +339,33 @@ export async function openConsole(config: Config, access: Access, assets: Assets
   return {
     parts: {
       access,
+      audit: { audit, targets, takeActs: takeTerminalActs, watch: auditing },
+      metrics,
       assets,
       console: consoleParts,
-      sessions: { log, live, sessions, turns, requestIds: access.ids, targets },
+      sessions: { log, live, sessions, turns, requestIds: access.ids, targets, models: config.agent.models },
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel, turnsOn, stopTurns },
       approvals: { approvals },
       runs: { runs, outputs, sessions },
       checks: { checks, sessions, targets, requestIds: access.ids },
       keys: { hostKeys, targets, requestIds: access.ids },
+      kiosk: {
+        kiosk,
+        assets: { ...assets.kiosk, ...ICONS },
+        keepalive_ms: config.sse_keepalive_ms,
+        attended: allAttended,
+      },
       lab:
         lab &&
         labRoutes(
-          { ...lab, breakIt: (fault) => andThen(lab.breakIt(fault), () => watchOf(targets[0]).stir()) },
+          {
+            ...lab,
+            breakIt: (fault) =>
+              andThen(lab.breakIt(fault), () => {
+                tellFault(targets[0]);
+                watchOf(targets[0]).stir();
+              }),
+          },
           { requestId: (c) => access.ids.make(c.get("operator").name) },
         ),
       newId,
@@ -261,6 +380,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       ]);
       const interrupted = cutTurns + cutChecks + lapsed;
       await hostKeys.takeFromTerminal();
+      takeTerminalActs();
       const orphans = await sweepOrphans(place);
       if (interrupted + asked + orphans > 0)
         console.log(
@@ -276,8 +396,13 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       for (const watch of watches.values()) watch.close();
       hostKeys.close();
       await turns.close();
-      await live.close();
+      await Promise.all([live.close(), kiosk.close()]);
       await toolsServed.stop();
+      unfollowSignIns?.();
+      await notifier?.close();
+      metrics.close();
+      unfollowAccess();
+      auditing.close();
       await log.close();
       await keys?.close();
       // A run at work goes on at its host, and in the lab the host is here.

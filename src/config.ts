@@ -27,7 +27,10 @@ export interface Config {
   readonly agent: {
     /** A file of the operator's; null: ours. */
     readonly definition: string | null;
+    /** For prompts that name none: the first of `models`. */
     readonly model: string;
+    /** What a prompt may name. */
+    readonly models: readonly [string, ...string[]];
     readonly power: "ask" | "autonomous" | "never";
     readonly approval_timeout_ms: number;
     readonly max_concurrent_turns: number;
@@ -51,6 +54,12 @@ export interface Config {
     /** As a browser writes them: `http://localhost:8080`. */
     readonly origins: readonly string[];
     readonly metrics_token: string | null;
+    /** The names that count at the edge; null: all of them. */
+    readonly trusted_users: readonly string[] | null;
+    /** Signing in over plain http from another machine. */
+    readonly insecure_http: boolean;
+    /** The password again before stop, reset and cycle. */
+    readonly step_up: boolean;
     /** The lab on a loopback address without a token: whoever reaches it is the operator `lab`. */
     readonly open_lab: boolean;
   };
@@ -79,10 +88,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fa
     user_header: given.BREAKGLASS_TRUSTED_USER_HEADER ?? "x-authentik-username",
     origins: given.BREAKGLASS_ORIGINS ?? defaultOrigins(host, port),
     metrics_token: given.BREAKGLASS_METRICS_TOKEN,
+    trusted_users: given.BREAKGLASS_TRUSTED_USERS,
+    insecure_http: given.BREAKGLASS_INSECURE_HTTP === "1",
+    step_up: given.BREAKGLASS_STEP_UP === "1",
     open_lab: lab && isLoopback(host) && given.API_BEARER_TOKEN === null,
   };
   refuseTrustInEverybody(access);
-  refuseUnreachable(access, lab, host);
+  refuseUnreachable(access, lab, host, () => facts.enrolled(data_dir));
   return deepFreeze<Config>({
     host,
     port,
@@ -94,7 +106,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, fa
     lab_agent: labAgent(given, lab),
     agent: {
       definition: readable(given, "BREAKGLASS_AGENT", facts),
-      model: given.BREAKGLASS_MODEL ?? "sonnet",
+      model: modelsFrom(given.BREAKGLASS_MODEL)[0],
+      models: modelsFrom(given.BREAKGLASS_MODEL),
       power: given.BREAKGLASS_AGENT_POWER ?? "ask",
       approval_timeout_ms: given.BREAKGLASS_APPROVAL_TIMEOUT_SECONDS ?? 600_000,
       max_concurrent_turns: given.BREAKGLASS_MAX_CONCURRENT_TURNS ?? 2,
@@ -160,6 +173,16 @@ function labAgent(given: Given, lab: boolean): Config["lab_agent"] {
       "BREAKGLASS_LAB_AGENT is set, but there is a real target and so no lab: remove it.",
     );
   return given.BREAKGLASS_LAB_AGENT ?? "scripted";
+}
+
+/** The CLI's own short names; each backend has a model of its own behind them. */
+const ALIASES = ["sonnet", "opus", "haiku"];
+
+/** One of the short names alone may be exchanged for the others; any other name, or a list, is meant to the letter. */
+function modelsFrom(given: readonly string[] | null): Config["agent"]["models"] {
+  const [first = "sonnet", ...others] = given ?? [];
+  if (others.length > 0 || !ALIASES.includes(first)) return [first, ...others];
+  return [first, ...ALIASES.filter((name) => name !== first)];
 }
 
 /** The contract opens the lab when no host is named; whoever set these was perhaps on the way to a real target. */

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import type { Context } from "hono";
 import { openAccess } from "./access/access.ts";
+import { Undeclared } from "./access/policy.ts";
 import { createApp } from "./app.ts";
 import { openConsole } from "./assemble.ts";
 import { BadSetting, type Config, onPort, readConfig } from "./config.ts";
@@ -31,7 +32,7 @@ const breakglass = await openConsole(settled, access, assets).catch((error) => {
   if (error instanceof KeyTrouble) exitWith(error.message);
   throw error;
 });
-app = createApp(breakglass.parts);
+app = appOrExit();
 console.log(
   `Breakglass ${config.lab ? "LAB (simulated VM; nothing real is touched) " : ""}at http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${server.port}/`,
 );
@@ -49,6 +50,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const)
       .close()
       .catch((error) => console.error("stop:", error))
       .then(() => server.stop(true))
+      .then(() => access.close())
       .finally(() => process.exit(0));
   });
 
@@ -69,6 +71,15 @@ function serveOrExit() {
     exitWith(
       `PORT ${config.port} on HOST ${config.host} can't be taken (${why}); stop what holds it, or set another PORT.`,
     );
+  }
+}
+
+function appOrExit() {
+  try {
+    return createApp(breakglass.parts);
+  } catch (error) {
+    if (error instanceof Undeclared) exitWith(error.message);
+    throw error;
   }
 }
 

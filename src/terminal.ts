@@ -1,11 +1,14 @@
 /**
- * `bun run access accept-key pve|vm [target]`: what only the server's own terminal may do. It reads the same settings as the
+ * `bun run access …`: what only the server's own terminal may do. Enrolling and revoking stand in `access/terminal.ts`; here is
+ * `accept-key pve|vm [target]`. It reads the same settings as the
  * console, shows the pinned and the offered key of a machine, asks for the word "yes", and puts the new key in the place of
  * the old one. It writes nothing into the log itself: the console, its one writer, takes that over.
  */
 
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { ACCESS_USAGE, ACCESS_WORDS, type AccessWord, accessAtTerminal } from "./access/terminal.ts";
+import { auditAtTerminal } from "./audit/terminal.ts";
 import { BadSetting, type Config, readConfig } from "./config.ts";
 import { leaveAcceptance } from "./target/acceptances.ts";
 import {
@@ -25,13 +28,18 @@ import { keysPinned, replacing } from "./target/known-hosts.ts";
 import type { Target } from "./target/target.ts";
 
 const USAGE = `Usage: bun run access accept-key pve|vm [target] [--fingerprint SHA256:…]
+${ACCESS_USAGE}
 
-Shows the pinned host key of a machine and the one it shows now, asks for "yes", and pins the new one.
+accept-key shows the pinned host key of a machine and the one it shows now, asks for "yes", and pins the new one.
 Without a terminal to ask at, the fingerprint that you compared must be named.`;
 
 process.umask(0o077);
+if (process.argv[2] === "audit")
+  process.exit(await auditAtTerminal(process.argv.slice(3), settings().data_dir, whoAsks()));
 const { words, fingerprint } = parse(process.argv.slice(2));
 const [what, which, named] = words;
+if (ACCESS_WORDS.includes(what as AccessWord) && words.length <= 2)
+  process.exit(accessAtTerminal(what as AccessWord, which, whoAsks()));
 if (what !== "accept-key" || !ENDS.includes(which as End) || words.length > 3) stop(USAGE);
 const end = which as End;
 const config = settings();

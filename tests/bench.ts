@@ -5,8 +5,11 @@
  */
 import { cpus, loadavg } from "node:os";
 import { bytes, gestures, opening, status, tappable } from "./bench/page-rows.ts";
+import { power } from "./bench/power-rows.ts";
 import { type Row, row } from "./bench/row.ts";
 import { fanout, live, memory, start } from "./bench/server-rows.ts";
+import { storm } from "./bench/storm.ts";
+import { turn } from "./bench/turn-rows.ts";
 
 const MEASURES: Readonly<Record<string, () => Promise<Row[]>>> = {
   bytes,
@@ -18,6 +21,9 @@ const MEASURES: Readonly<Record<string, () => Promise<Row[]>>> = {
   start,
   memory,
   status,
+  storm,
+  power,
+  turn,
 };
 
 const wanted = process.argv.flatMap((word, i, all) => (word === "--only" ? [all[i + 1] ?? ""] : []));

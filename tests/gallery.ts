@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { STYLE } from "../views/style.ts";
+import { SHEET_STYLE, STYLE } from "../views/style.ts";
 import { gallery, Tokens } from "./views/gallery.tsx";
 
 const SCHEMES = ["dark", "light"] as const;
@@ -24,7 +24,7 @@ function pageOf(): string {
     );
     return `<h2>${name}</h2><div>${pair.join("")}</div>`;
   });
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gallery · Breakglass</title><style>${STYLE}
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Gallery · Breakglass</title><style>${STYLE}${SHEET_STYLE}
 body.gallery{display:block;height:auto;padding:2rem}.gallery h2{margin:2rem 0 .5rem}.gallery iframe{width:auto;height:auto;border:1px solid var(--line);margin:0 1rem 0 0;flex:none}
 .gallery>div{display:flex;overflow-x:auto}.tokens{display:flex;flex-wrap:wrap;gap:1rem}.tokens i{display:block;width:6rem;height:3rem;border:1px solid var(--line);border-radius:6px}</style></head>
 <body class="gallery"><h1>Breakglass, every view in every state</h1>${Tokens()}${frames.join("\n")}</body></html>`;

@@ -15,8 +15,13 @@ export interface Turn {
   readonly seq?: number;
 }
 
-/** `children` stand over the composer, and are read out when they change: what the agent asks. */
-export const Composer = ({ requestId, children, ...turn }: Turn & { requestId: string; children?: Child }) => (
+/** `children` stand over the composer, and are read out when they change: what the agent asks. With less than two models there is no choice. */
+export const Composer = ({
+  requestId,
+  models = [],
+  children,
+  ...turn
+}: Turn & { requestId: string; models?: readonly string[]; children?: Child }) => (
   <form
     id="composer"
     method="post"
@@ -37,8 +42,18 @@ export const Composer = ({ requestId, children, ...turn }: Turn & { requestId: s
       aria-label="Describe the problem"
       placeholder="Describe the problem"
     />
+    {models.length > 1 && <Models models={models} />}
     <TurnSlot {...turn} />
   </form>
+);
+
+/** The first is the usual one. It stays as it was chosen until the page is left. */
+const Models = ({ models }: { models: readonly string[] }) => (
+  <select name="model" aria-label="Model">
+    {models.map((name) => (
+      <option>{plain(name)}</option>
+    ))}
+  </select>
 );
 
 export function TurnSlot({ sessionId, running, startedAt, by, now, seq }: Turn) {

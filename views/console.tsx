@@ -1,6 +1,7 @@
 /** The console's body: the link, what is true, power, presets, transcript, composer; in the order of their importance. */
 import type { Child } from "hono/jsx";
 import type { Approval } from "../src/agent/approval-event.ts";
+import type { KnownBefore } from "../src/power/preflight.ts";
 import type { Session } from "../src/sessions/session.ts";
 import type { Target } from "../src/target/target.ts";
 import { Asking } from "./approval.tsx";
@@ -21,8 +22,10 @@ export interface ConsoleProps extends PowerPanelProps {
   readonly session: Pick<Session, "session_id" | "title">;
   readonly turn: Pick<Turn, "running" | "startedAt" | "by">;
   readonly presets: readonly Preset[];
+  /** What a prompt may be asked of, the usual one first; none, where there is nothing to choose. */
+  readonly models?: readonly string[];
   readonly requestIds: RequestIds;
-  /** What the agent waits for an answer to. */
+  /** What the agents of this target wait for an answer to, in all sessions. */
   readonly approvals?: readonly Approval[];
   /** The items of the tail, oldest first: EntryItem, ActionItem, CheckItem, ApprovalItem. */
   readonly items: readonly Child[];
@@ -32,6 +35,8 @@ export interface ConsoleProps extends PowerPanelProps {
   readonly earlier?: number | null;
   /** The heartbeat's period. */
   readonly heartbeat_ms: number;
+  /** What is known before a tap on power. */
+  readonly known?: KnownBefore;
   /** The lab's fault panel. */
   readonly faults?: Child;
   readonly now: number;
@@ -62,15 +67,28 @@ export function Console(props: ConsoleProps) {
       </header>
       <main>
         <div class="left">
-          <StatePanel state={props.state} now={now} seq={after} />
+          <StatePanel
+            state={props.state}
+            now={now}
+            seq={after}
+            held={props.action?.state === "running"}
+            known={props.known}
+          />
           <PowerPanel {...props} seq={after} />
           <Presets presets={presets} sessionId={id} requestIds={requestIds} />
           {faults}
         </div>
         <div class="right">
           <Transcript sessionId={id} items={items} after={after} earlier={earlier} heartbeat_ms={heartbeat_ms} />
-          <Composer sessionId={id} requestId={requestIds("prompt")} now={now} seq={after} {...turn}>
-            <Asking approvals={props.approvals ?? []} seq={after} />
+          <Composer
+            sessionId={id}
+            requestId={requestIds("prompt")}
+            models={props.models}
+            now={now}
+            seq={after}
+            {...turn}
+          >
+            <Asking approvals={props.approvals ?? []} session={id} seq={after} />
           </Composer>
         </div>
       </main>

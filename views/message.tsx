@@ -5,7 +5,9 @@
 import type { SessionEntry } from "../src/sessions/event.ts";
 import type { TargetEntry } from "../src/target/event.ts";
 import { END_WORDS, printInWords } from "../src/target/host-key.ts";
-import { Excerpt, Output, Plain, plain } from "./plain.tsx";
+import { REFUSALS_TO_NOTICE, RequestId, TO_OWN_ID } from "./hx.tsx";
+import { Excerpt, Plain, plain } from "./plain.tsx";
+import { Prose } from "./prose.tsx";
 import { Ago, durationWords } from "./time.tsx";
 
 export interface EntryItemProps {
@@ -15,9 +17,11 @@ export interface EntryItemProps {
   readonly whole?: (seq: number) => string;
   /** Where the output of a call is to be had that was too long for its entry. */
   readonly kept?: (tool_id: string) => string;
+  /** With it, a turn that failed can be sent again; the request id is the page's, the stream has none. */
+  readonly again?: { readonly requestId?: string };
 }
 
-export function EntryItem({ entry, now, whole, kept }: EntryItemProps) {
+export function EntryItem({ entry, now, whole, kept, again }: EntryItemProps) {
   const id = `e${entry.seq}`;
   switch (entry.kind) {
     case "opened":
@@ -30,6 +34,7 @@ export function EntryItem({ entry, now, whole, kept }: EntryItemProps) {
         <li id={id} class="user">
           <small>
             {plain(entry.body.by)}, <Ago at={entry.at} now={now} />
+            {entry.body.model && ` · ${plain(entry.body.model)}`}
           </small>
           <p>
             <Plain text={entry.body.text} />
@@ -55,15 +60,14 @@ export function EntryItem({ entry, now, whole, kept }: EntryItemProps) {
     case "concluded":
       return (
         <li id={id} class="aside">
-          {entry.body.is_error ? `ended with an error: ${plain(entry.body.result)} · ` : "finished · "}
-          {durationWords(entry.body.duration_ms)}
-          {entry.body.cost_usd !== null && ` · $${entry.body.cost_usd.toFixed(2)}`}
+          {plain(figuresInWords(entry.body))}
         </li>
       );
     case "failed":
       return (
         <li id={id} class="broke">
           <b class="tag strong">failed</b> <Plain text={entry.body.error} />
+          {again && entry.about && <TryAgain stream={entry.stream} turn={entry.about} {...again} />}
         </li>
       );
     case "cancelled":
@@ -106,6 +110,37 @@ export function EntryItem({ entry, now, whole, kept }: EntryItemProps) {
     default:
       return entry satisfies never;
   }
+}
+
+/** "finished · 18 s · 3 calls · 12.3k tokens · $0.04" */
+function figuresInWords({ is_error, result, duration_ms, cost_usd, calls, tokens }: Concluded): string {
+  return [
+    is_error ? `ended with an error${result && `: ${result}`}` : "finished",
+    durationWords(duration_ms),
+    calls ? `${calls} ${calls === 1 ? "call" : "calls"}` : "",
+    tokens ? `${tokens < 1000 ? tokens : `${(tokens / 1000).toFixed(1)}k`} tokens` : "",
+    cost_usd ? (cost_usd < 0.005 ? "under $0.01" : `$${cost_usd.toFixed(2)}`) : "",
+  ]
+    .filter((part) => part !== "")
+    .join(" · ");
+}
+type Concluded = Extract<SessionEntry, { kind: "concluded" }>["body"];
+
+/**
+ * The same words once more, by the turn that had them: two taps are one prompt. The stylesheet hides it once something newer
+ * was asked. It is not called "Send again": a voice, or a test, that looks for Send must find the composer's alone.
+ */
+function TryAgain({ stream, turn, requestId }: { stream: string; turn: string; requestId?: string }) {
+  const address = `/api/session/${stream.replace(/^session:/, "")}/prompt`;
+  return (
+    <form method="post" action={address} hx-post={address} hx-sync="this:drop" {...TO_OWN_ID} {...REFUSALS_TO_NOTICE}>
+      <RequestId value={requestId ?? `again-${turn}`} />
+      <input type="hidden" name="again" value={turn} />
+      <button type="submit" class="quiet">
+        Try again
+      </button>
+    </form>
+  );
 }
 
 const Called = ({ id, name, input }: { id: string; name: string; input: unknown }) => {
@@ -178,28 +213,10 @@ function inWords(input: unknown): { what: string; why: string } {
   if (typeof input === "string") return { what: input, why: "" };
   if (typeof input !== "object" || input === null) return { what: "", why: "" };
   const { reason, ...rest } = input as Record<string, unknown>;
-  const main = ["command", "verb", "name"].find((key) => typeof rest[key] === "string");
+  const main = ["command", "verb", "name", "question"].find((key) => typeof rest[key] === "string");
   const what = main ? String(rest[main]) : Object.keys(rest).length > 0 ? JSON.stringify(rest) : "";
   return { what, why: typeof reason === "string" ? reason : "" };
 }
-
-/** Paragraphs, ``` blocks and `code`; everything else is text as it came. */
-function Prose({ text }: { text: string }) {
-  return (
-    <>
-      {text.split(/^```[^\n]*\n?/m).map((part, i) => {
-        if (i % 2 === 1) return <Output text={part.replace(/\n$/, "")} />;
-        return part
-          .split(/\n{2,}/)
-          .filter((paragraph) => paragraph.trim() !== "")
-          .map((paragraph) => <p>{inline(paragraph.replace(/^\n|\n$/g, ""))}</p>);
-      })}
-    </>
-  );
-}
-
-const inline = (text: string) =>
-  text.split(/`([^`\n]+)`/).map((part, i) => (i % 2 === 1 ? <code>{plain(part)}</code> : plain(part)));
 
 export function bytes(count: number): string {
   if (count < 1000) return `${count} bytes`;

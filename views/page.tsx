@@ -17,7 +17,7 @@ const HTMX =
 export const Page = ({ assets, ...console }: ConsoleProps & { assets: Assets }) => (
   <html lang="en">
     <head>
-      <Meta title={console.target.name} />
+      <Meta title={console.target.name} sheet={false} />
       <meta name="htmx-config" content={HTMX} />
       <meta name="apple-mobile-web-app-capable" content="yes" />
       <meta name="apple-mobile-web-app-status-bar-style" content="black" />

@@ -28,20 +28,23 @@ export function exact(text: string): string {
 /** The same with colours: children for JSX. */
 export function Plain({ text }: { text: string }) {
   const source = wellFormed(text);
-  if (!/[\x1b\x9b]/.test(source)) return <>{visible(source)}</>;
+  if (!/[\x1b\x90-\x9f]/.test(source)) return <>{visible(source)}</>;
   const pieces: Child[] = [];
   let colour = "";
   let bold = false;
   let from = 0;
-  const push = (part: string) => {
-    const shown = visible(part.replace(SEQUENCE, ""));
+  let held = "";
+  const flush = () => {
+    const shown = visible(held);
     const name = [colour, bold ? "eb" : ""].filter(Boolean).join(" ");
     if (shown) pieces.push(name ? <span class={name}>{shown}</span> : shown);
+    held = "";
   };
   for (const found of source.matchAll(SEQUENCE)) {
-    if (found[2] !== "m") continue;
-    push(source.slice(from, found.index));
+    held += source.slice(from, found.index);
     from = found.index + found[0].length;
+    if (found[2] !== "m") continue;
+    flush();
     for (const code of (found[1] || "0").split(/[;:]/).map(Number)) {
       if (code === 0) [colour, bold] = ["", false];
       else if (code === 1) bold = true;
@@ -52,7 +55,8 @@ export function Plain({ text }: { text: string }) {
       else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) colour = COLOURS[code % 10]!;
     }
   }
-  push(source.slice(from));
+  held += source.slice(from);
+  flush();
   return <>{pieces}</>;
 }
 

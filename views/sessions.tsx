@@ -6,6 +6,10 @@ import { plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
 import { Ago } from "./time.tsx";
 
+/** How many are listed (sessions/session.ts). */
+export const LISTED = 100;
+export const OLDER_SESSIONS = "These are the 100 begun last. Older ones open by their address, and stay in the log.";
+
 export const SessionsPage = ({
   sessions,
   now,
@@ -22,6 +26,7 @@ export const SessionsPage = ({
     <section aria-label="Sessions">
       <NewSession requestId={requestId} targets={targets} />
       {sessions.length === 0 && <p>No session yet. The console opens one.</p>}
+      {sessions.length >= LISTED && <p class="soft">{OLDER_SESSIONS}</p>}
       <ul class="list">
         {sessions.map((session) => (
           <li>
@@ -44,6 +49,9 @@ export const SessionsPage = ({
           </li>
         ))}
       </ul>
+      <p>
+        <a href="/audit">Audit: who did what</a> · <a href="/access">Who is signed in</a>
+      </p>
     </section>
   </Sheet>
 );

@@ -1,7 +1,7 @@
 /** A page that is not the console: one column, no script, the same sheet. For confirmations, lists, sign-in, refusals. */
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
-import { STYLE } from "./style.ts";
+import { SHEET_STYLE, STYLE } from "./style.ts";
 
 export interface SheetProps {
   readonly title: string;
@@ -37,7 +37,7 @@ export const Sheet = ({ title, refresh_s, home = true, target, lab, children }: 
 );
 
 /** What every document's head begins with. The viewport leaves zoom to the reader. */
-export const Meta = ({ title }: { title: string }) => (
+export const Meta = ({ title, sheet = true }: { title: string; sheet?: boolean }) => (
   <>
     <meta charset="utf-8" />
     <meta
@@ -50,5 +50,6 @@ export const Meta = ({ title }: { title: string }) => (
     <meta name="theme-color" content="#0b0e11" media="(prefers-color-scheme:dark)" />
     <meta name="theme-color" content="#f6f7f5" media="(prefers-color-scheme:light)" />
     <style>{raw(STYLE)}</style>
+    {sheet && <style>{raw(SHEET_STYLE)}</style>}
   </>
 );

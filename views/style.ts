@@ -4,7 +4,15 @@
  */
 import source from "../static/console.css" with { type: "text" };
 
-export const STYLE = minified(source);
+/** What stands between these two comments is for the other pages only; the console does not pay for it. */
+const FROM = "/* Other pages: one column. */";
+const TO = "/* On a phone the card needs";
+const [from, to] = [source.indexOf(FROM), source.indexOf(TO)];
+if (from < 0 || to < from) throw new Error(`static/console.css has lost its marks: ${FROM} … ${TO}`);
+
+export const STYLE = minified(source.slice(0, from) + source.slice(to));
+/** A second element, behind it, on every page that is not the console. */
+export const SHEET_STYLE = minified(source.slice(from, to));
 
 /** For our own sheet only: no strings with spaces that matter, no `url()`, descendant selectors before a `:` are kept. */
 function minified(css: string): string {

@@ -20,5 +20,13 @@ export const TailHead = ({ refresh_s = 1 }: { refresh_s?: number } = {}): string
     )
   ).toString()}</head><body class="tail"><main><h1 class="vh">New in the transcript</h1><p class="aside">new since the page was drawn:</p>${LIST}`;
 
+/** What was written since the page was drawn and does not stand here. */
+export const TailMissing = ({ session }: { session: string }): string =>
+  (
+    <li class="aside">
+      more has come since than is shown here: <a href={`/sessions/${session}`}>reload the page</a>
+    </li>
+  ).toString() as string;
+
 export const TailFoot = ({ now }: { now: number }): string =>
   `</ol>${(<p class="aside">as of {utcWords(now)}</p>).toString()}</main></body></html>`;

@@ -122,6 +122,17 @@ const origins = z.string().transform((text, context): readonly string[] => {
   return good;
 });
 
+/** Names that the edge gives, as it gives them; a name may have a space in it, and no comma. */
+const names = z.string().transform((text, context): readonly string[] => {
+  const good = text.split(",").map((name) => name.trim());
+  if (good.every((name) => name !== "" && name !== "*" && name.length <= 128 && !/\p{C}/u.test(name))) return good;
+  context.addIssue({
+    code: "custom",
+    message: "give the operators' names as the edge gives them, separated by commas",
+  });
+  return z.NEVER;
+});
+
 /** Headers that every browser sends, or that mean something else: a value in them would sign anybody in. */
 const NOT_A_USER_HEADER =
   /^(accept.*|authorization|connection|content-.*|cookie|host|origin|referer|sec-.*|user-agent|x-forwarded-.*|x-breakglass-proxy-secret|hx-.*|last-event-id|idempotency-key|prefer)$/;
@@ -151,10 +162,14 @@ const money = (() => {
     .refine((usd) => usd > 0 && usd <= 10_000, says(fix));
 })();
 
-/** Goes onto the agent's command line, as a value of its own. */
-const model = z
+/** Each goes onto the agent's command line, as a value of its own; the first is the default. */
+const models = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/, says("give the name of a model, such as sonnet"));
+  .transform((text): readonly string[] => [...new Set(text.split(",").map((name) => name.trim()))])
+  .refine(
+    (names) => names.length <= 8 && names.every((name) => /^[A-Za-z0-9][A-Za-z0-9._:@/[\]-]{0,127}$/.test(name)),
+    says("give the name of a model, such as sonnet, or up to 8 to choose from, separated by commas"),
+  );
 
 export const SETTINGS = {
   HOST: hostName,
@@ -175,7 +190,7 @@ export const SETTINGS = {
   BREAKGLASS_CONFIG: path,
 
   BREAKGLASS_AGENT: path,
-  BREAKGLASS_MODEL: model,
+  BREAKGLASS_MODEL: models,
   BREAKGLASS_AGENT_POWER: oneOf("ask", "autonomous", "never"),
   BREAKGLASS_APPROVAL_TIMEOUT_SECONDS: seconds("the time an approval stays open", 1, 86_400),
   BREAKGLASS_MAX_CONCURRENT_TURNS: whole("how many turns may run at once", 1, 64),
@@ -192,6 +207,10 @@ export const SETTINGS = {
   BREAKGLASS_TRUSTED_USER_HEADER: headerName,
   BREAKGLASS_ORIGINS: origins,
   BREAKGLASS_METRICS_TOKEN: secret,
+  BREAKGLASS_TRUSTED_USERS: names,
+  /** Sign-ins over plain http from other machines; off, since anybody on the way could read them. */
+  BREAKGLASS_INSECURE_HTTP: oneOf("1", "0"),
+  BREAKGLASS_STEP_UP: oneOf("1", "0"),
 
   BREAKGLASS_NOTIFY_URL: webAddress,
   BREAKGLASS_RETENTION_DAYS: whole("how many days to keep", 1, 36_500),

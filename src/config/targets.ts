@@ -109,6 +109,7 @@ const Table = z.strictObject({
   pve_user: z.string({ error: "give it as text" }).pipe(loginName).default(DEFAULT.pve_user),
   pve_port: number(portNumber("the PVE host's ssh port")).default(DEFAULT.port),
   pve_host_key: z.string({ error: "give it as text" }).pipe(publicKey).optional(),
+  agent_power: z.enum(["ask", "autonomous", "never"], { error: "give ask, autonomous or never" }).optional(),
 });
 
 /** The targets of a parsed file, in its order; the first is the default one. */
@@ -125,13 +126,14 @@ export function targetsFrom(file: string, parsed: unknown): readonly [Target, ..
   const targets = target.map((table, i) => {
     const read = Table.safeParse(table);
     if (!read.success) throw wrong(`target ${i + 1}${named(table)}: ${issueInWords(read.error.issues[0])}.`);
-    const { id, name, vmid, vm_host, vm_user, vm_port, vm_host_key, ...pve } = read.data;
+    const { id, name, vmid, vm_host, vm_user, vm_port, vm_host_key, agent_power, ...pve } = read.data;
     return {
       id,
       name: name ?? id,
       vmid,
       vm: { host: vm_host, user: vm_user, port: vm_port, ...keyed(vm_host_key) },
       pve: { host: pve.pve_host, user: pve.pve_user, port: pve.pve_port, ...keyed(pve.pve_host_key) },
+      ...(agent_power === undefined ? {} : { agent_power }),
       lab: false,
     } satisfies Target;
   });

@@ -83,8 +83,13 @@ const TABLE: Record<string, { with?: Env; good: [string, (c: Config) => unknown,
   BREAKGLASS_CONFIG: { with: TOKEN, good: [], bad: ["MISSING", "FOLDER", "FILE"] },
   BREAKGLASS_AGENT: { good: [["FILE", (c) => c.agent.definition, "FILE"]], bad: ["MISSING"] },
   BREAKGLASS_MODEL: {
-    good: [["claude-opus-4[1m]", (c) => c.agent.model, "claude-opus-4[1m]"]],
-    bad: ["--settings=x", "a b"],
+    good: [
+      ["claude-opus-4[1m]", (c) => c.agent.model, "claude-opus-4[1m]"],
+      ["opus", (c) => c.agent.models.join(), "opus,sonnet,haiku"],
+      ["mine", (c) => c.agent.models.join(), "mine"],
+      ["big, small,big", (c) => c.agent.models.join(), "big,small"],
+    ],
+    bad: ["--settings=x", "a b", "a,", "a,-b", "a,b,c,d,e,f,g,h,i"],
   },
   BREAKGLASS_AGENT_POWER: { good: [["never", (c) => c.agent.power, "never"]], bad: ["yes", "ASK"] },
   BREAKGLASS_APPROVAL_TIMEOUT_SECONDS: {
@@ -153,6 +158,13 @@ const TABLE: Record<string, { with?: Env; good: [string, (c: Config) => unknown,
       "null",
     ],
   },
+  BREAKGLASS_TRUSTED_USERS: {
+    with: { BREAKGLASS_TRUSTED_PROXIES: "10.0.0.9" },
+    good: [["viktor, Anna B", (c) => c.access.trusted_users, ["viktor", "Anna B"]]],
+    bad: ["viktor,,anna", "*", ","],
+  },
+  BREAKGLASS_INSECURE_HTTP: { good: [["1", (c) => c.access.insecure_http, true]], bad: ["yes"] },
+  BREAKGLASS_STEP_UP: { good: [["1", (c) => c.access.step_up, true]], bad: ["on"] },
   BREAKGLASS_METRICS_TOKEN: { good: [["reads", (c) => c.access.metrics_token, "reads"]], bad: ["a b"] },
   BREAKGLASS_NOTIFY_URL: {
     good: [["https://ntfy.example/x", (c) => c.notify_url, "https://ntfy.example/x"]],
@@ -395,6 +407,12 @@ pve_host = "pve2.lan"
     ]);
   });
 
+  test("says what the agent may do on one target, where that differs from the setting for all", () => {
+    const config = readConfig({ ...file(`${TWO}agent_power = "never"\n`), BREAKGLASS_AGENT_POWER: "autonomous" });
+    expect(config.agent.power).toBe("autonomous");
+    expect(config.targets.map((t) => t.agent_power)).toEqual([undefined, "never"]);
+  });
+
   const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
   const OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPK8vzJ3MkIrCAmRaRE1xzb3dmRWlhxSSCwyQ3uwgUxT";
   const ONE_HOST = TWO.replace("pve2.lan", "192.0.2.1");
@@ -408,6 +426,7 @@ pve_host = "pve2.lan"
   });
 
   test.each<[string, string, RegExp]>([
+    ["an agent_power that is none", `${TWO}agent_power = "always"`, /agent_power: give ask, autonomous or never/],
     ["a host key that is a fingerprint", `${TWO}vm_host_key = "SHA256:abc"`, /vm_host_key: give the public host key/],
     [
       "a host key of another type than it says",

@@ -97,6 +97,39 @@ test("a lapsed card says why, and Ask again is one tap", async () => {
   await close();
 }, 60_000);
 
+test("a question: its words, its choices and the line are in view; a tap answers, and so does Enter in the line", async () => {
+  const phone = await openPage(browser, `${server.url}/`, PHONE);
+  await live(phone.page);
+  const ask = (question: string) => CALL("ask", { question, choices: ["keep it", "delete it", "ask me tomorrow"] });
+  const long = "Is the backup /srv/old of March still needed? It has 41 GB of the 98 on /, and / is full.";
+  await say(phone.page, `${ask(long)}\n${ask("And the one of April?")}`);
+  const choice = phone.page.getByRole("button", { name: "“delete it”" });
+  const line = phone.page.getByRole("textbox", { name: "Your answer" });
+  await choice.waitFor();
+  await phone.page.getByRole("link", { name: /^The agent asks: Is the backup/ }).waitFor();
+  for (const part of [
+    ".asks .said",
+    '.asks .answers:has(button[name="text"])',
+    '.asks input[name="text"]',
+    "#asking a",
+  ])
+    expect([part, await onScreen(phone.page, part)]).toEqual([part, true]);
+  for (const box of [await choice.boundingBox(), await line.boundingBox()])
+    expect(Math.min(box!.height, box!.width)).toBeGreaterThanOrEqual(44);
+  await choice.tap();
+  await phone.page.locator(".card").getByText("delete it", { exact: true }).waitFor();
+  await phone.page.getByText("And the one of April?").last().waitFor();
+  // Enter sends what stands in the line, and never the first of the choices.
+  await line.fill("April, too");
+  await line.press("Enter");
+  await phone.page.locator(".card").getByText("April, too", { exact: true }).waitFor();
+  await phone.page.getByText("That was all.").waitFor();
+  await phone.page.getByText("The operator (lab) answered: April, too").waitFor();
+  expect(await line.count()).toBe(0);
+  expect(phone.complaints).toEqual([]);
+  await phone.close();
+}, 60_000);
+
 test("without JavaScript the card is on the page, and Deny is a form like any other", async () => {
   const { page, close } = await openPage(browser, `${server.url}/`, { ...PHONE, javaScriptEnabled: false });
   await say(page, CYCLE);

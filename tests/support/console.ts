@@ -45,6 +45,7 @@ export async function openTestConsole(
       }),
     async close() {
       await console.close();
+      access.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -1,17 +1,26 @@
 /** Every view in every state, as documents by name: what `bun run gallery` lays out. Pure; it knows no files and no browser. */
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
+import type { OnBoard } from "../../src/console/board.ts";
 import { VERBS } from "../../src/power/verb.ts";
 import type { ChangedKey, PinnedEnd } from "../../src/target/host-key.ts";
+import kioskStyle from "../../static/kiosk.css" with { type: "text" };
+import offlineStyle from "../../static/offline.css" with { type: "text" };
+import { AccessPage } from "../../views/access.tsx";
 import { ActionItem, ActionPage, ActionsPage } from "../../views/action.tsx";
+import { AgainPage, ProofAsked } from "../../views/again.tsx";
 import { ApprovalItem } from "../../views/approval.tsx";
+import { AuditPage } from "../../views/audit.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import { PartialWords } from "../../views/composer.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
+import { CodesPage, EnrolPage } from "../../views/enrol.tsx";
 import { EntryPage } from "../../views/entry.tsx";
 import { Faults } from "../../views/faults.tsx";
 import { HostKeyPage } from "../../views/host-key.tsx";
+import { KioskPage } from "../../views/kiosk.tsx";
 import { EntryItem } from "../../views/message.tsx";
+import { OfflinePage } from "../../views/offline.tsx";
 import { Page } from "../../views/page.tsx";
 import { RefusalFragment, RefusalPage } from "../../views/refusal.tsx";
 import { SessionsPage } from "../../views/sessions.tsx";
@@ -19,18 +28,22 @@ import { Meta } from "../../views/sheet.tsx";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
 import { StatusPage } from "../../views/status.tsx";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
+import { audit } from "./audit-samples.ts";
 import {
   actions,
   approvals,
   assets,
   check,
   entry,
+  happened,
   items,
   NOW,
   odd,
   page,
+  questions,
   SESSION,
   sessions,
+  signIns,
   states,
   talk,
   target,
@@ -84,6 +97,38 @@ const ends = (changed: ChangedKey): readonly PinnedEnd[] => [
   { end: "vm", host: changed.host, pinned: [changed.old!], pinned_by: "contact", changed },
   { end: "pve", host: "10.0.10.2", pinned: [changed.old!], pinned_by: "contact", changed: null },
 ];
+/** Linked style sheets are not to be had here. */
+const styled = (html: string, style: string) =>
+  html.replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${style}</style>`);
+const TABLET = { width: 1280, height: 800 };
+const onBoard = (id: string, more: Partial<OnBoard>): OnBoard => ({
+  target: { ...target, id, name: id },
+  state: states.running,
+  action: null,
+  turn: null,
+  asks: false,
+  ...more,
+});
+const board = (targets: readonly OnBoard[]) =>
+  styled(
+    document(
+      <KioskPage
+        board={{ targets, happened: happened(targets[0]!.target), made: "x", now: NOW }}
+        assets={{ ...assets, style: "/static/kiosk-0123456789ab.css" }}
+        heartbeat_ms={20_000}
+      />,
+    ),
+    kioskStyle,
+  );
+const hung = (targets: readonly OnBoard[]) => lamp(board(targets), "live", "live");
+const frozen = onBoard("devvm", {
+  state: states.frozen,
+  action: actions.running,
+  turn: { by: "edge:operator", started_at: NOW - 150_000 },
+  asks: true,
+});
+const unheard = onBoard("mail", { state: states.unreachable });
+const MANY = ["devvm", "db", "mail", "build", "files", "git", "wiki", "cache", "proxy"];
 const live = (more: Parameters<typeof page>[0] = {}) => lamp(console(more), "live", "live");
 
 export const gallery = (): readonly Shown[] => [
@@ -114,6 +159,21 @@ export const gallery = (): readonly Shown[] => [
       items: [...items(), <ApprovalItem approval={approvals.open} now={NOW} />],
     }),
     ...PHONE,
+  },
+  {
+    name: "console, the agent asks a question",
+    html: live({
+      turn: { running: true, startedAt: NOW - 34_000, by: "edge:operator" },
+      approvals: [questions.open],
+      items: [...items(), <ApprovalItem approval={questions.open} now={NOW} />],
+    }),
+    ...PHONE,
+  },
+  {
+    name: "questions",
+    html: part(Object.values(questions).map((approval) => <ApprovalItem approval={approval} now={NOW} />)),
+    width: 780,
+    height: 640,
   },
   {
     name: "approvals",
@@ -234,10 +294,52 @@ export const gallery = (): readonly Shown[] => [
     html: document(<SessionsPage targets={[target]} sessions={sessions} now={NOW} requestId="x1234567" />),
     ...PHONE,
   },
+  { name: "audit", html: document(<AuditPage {...audit.whole} />), ...PHONE },
+  { name: "audit, broken, and the disk refuses", html: document(<AuditPage {...audit.broken} />), ...PHONE },
   {
     name: "sign in",
     html: document(
       <SignInPage requestId="x1234567" note="That is not the token. Nothing is locked; try again." next="/" />,
+    ),
+    ...PHONE,
+  },
+  {
+    name: "sign in, by name",
+    html: document(<SignInPage requestId="x1234567" names token next="/" name="viktor" note="Once more." lab />),
+    ...PHONE,
+  },
+  {
+    name: "sign in, refused over plain http",
+    html: document(<SignInPage requestId={null} names warning="This page came over plain http, so nobody signs in." />),
+    ...PHONE,
+  },
+  {
+    name: "enrol",
+    html: document(<EnrolPage name="viktor" address="/enrol/x" requestId="x1234567" note="Type them again." again />),
+    ...PHONE,
+  },
+  {
+    name: "recovery codes",
+    html: document(<CodesPage name="viktor" codes={Array(10).fill("abcde-fghjk-mnpqr")} fresh lab />),
+    ...PHONE,
+  },
+  { name: "sign-ins", html: document(<AccessPage {...signIns} />), ...PHONE },
+  {
+    name: "sign-ins, the password not given lately",
+    html: document(<AccessPage {...signIns} proved={false} />),
+    ...PHONE,
+  },
+  {
+    name: "the password once more",
+    html: document(
+      <AgainPage name="local:viktor" token={false} needed requestId="x1234567" next="/" note="That is not it." />,
+    ),
+    ...PHONE,
+  },
+  {
+    name: "the password is asked for",
+    html: document(
+      <ProofAsked sentence="Stop, reset and cycle want your password once more." way="/access/again" page />,
     ),
     ...PHONE,
   },
@@ -247,6 +349,36 @@ export const gallery = (): readonly Shown[] => [
     ...PHONE,
   },
   { name: "a refusal", html: document(<RefusalPage status={404} sentence="session not found" />), ...PHONE },
+  { name: "wall board, all is well", html: hung([onBoard("devvm", {})]), ...TABLET },
+  { name: "wall board, frozen, a cycle runs", html: hung([frozen]), ...TABLET },
+  { name: "wall board, upright", html: hung([frozen]), width: 800, height: 1280 },
+  { name: "wall board, a long word", html: hung([onBoard("devvm", { state: states["io-error"] })]), ...TABLET },
+  {
+    name: "wall board, no link",
+    html: lamp(board([frozen]), "dead", "no link since 03:09; what stands here is old").replace(
+      '<body class="',
+      '<body class="lost ',
+    ),
+    ...TABLET,
+  },
+  { name: "wall board, three targets", html: hung([frozen, onBoard("db", {}), unheard]), ...TABLET },
+  {
+    name: "wall board, three targets, upright",
+    html: hung([frozen, onBoard("db", {}), unheard]),
+    width: 800,
+    height: 1280,
+  },
+  {
+    name: "wall board, many targets",
+    html: hung(MANY.map((id) => (id === "devvm" ? frozen : id === "mail" ? unheard : onBoard(id, {})))),
+    width: 1920,
+    height: 1080,
+  },
+  {
+    name: "nothing answers",
+    html: styled(document(<OfflinePage style="/static/offline.css" script="/static/offline.js" />), offlineStyle),
+    ...PHONE,
+  },
   {
     name: "the transcript's tail without JavaScript",
     html: TailHead() + items().join("") + TailFoot({ now: NOW }),

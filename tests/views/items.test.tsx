@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Approval } from "../../src/agent/approval-event.ts";
 import { VERBS } from "../../src/power/verb.ts";
 import type { SessionEntry } from "../../src/sessions/event.ts";
 import { ActionItem, ActionPage } from "../../views/action.tsx";
@@ -8,7 +9,7 @@ import { ConfirmPage } from "../../views/confirm.tsx";
 import { EntryItem } from "../../views/message.tsx";
 import { statusText } from "../../views/text.ts";
 import { agoWords, clockWords, durationWords } from "../../views/time.tsx";
-import { actions, approvals, check, entry, NOW, states, talk, target } from "./samples.tsx";
+import { actions, approvals, check, entry, NOW, questions, SESSION, states, talk, target } from "./samples.tsx";
 
 const item = (e: SessionEntry) => `${<EntryItem entry={e} now={NOW} />}`;
 
@@ -40,7 +41,7 @@ test("a result says done or failed, how long it took, and when there was no outp
 
 test("prose keeps its paragraphs and code, and markup in it is text", () => {
   const html = item(entry("said", { text: "One `a<b`.\n\nTwo\n```sh\nrm <x>\n```" }));
-  expect(html).toContain("<p>One <code>a&lt;b</code>.</p><p>Two</p><pre>rm &lt;x&gt;</pre>");
+  expect(html).toContain("<p>One <code>a&lt;b</code>.</p><p>Two</p><small>sh</small><pre>rm &lt;x&gt;</pre>");
 });
 
 test("an action says how it stands in words, and unknown says why", () => {
@@ -78,9 +79,38 @@ test("an approval says to the letter what would run; only an open one can be ans
 });
 
 test("the line over the composer is there and empty until the agent asks", () => {
-  expect(`${<Asking approvals={[]} seq={7} />}`).toBe('<p id="asking" data-seq="7"></p>');
-  const two = `${<Asking approvals={[approvals.open, approvals.command]} seq={7} />}`;
+  const line = (open: readonly Approval[], session = SESSION) =>
+    `${<Asking approvals={open} session={session} seq={7} />}`;
+  expect(line([])).toBe('<p id="asking" data-seq="7"></p>');
+  const two = line([approvals.open, approvals.command]);
   expect(two).toContain(`<a href="#p-${approvals.open.approval_id}">The agent asks: power cycle (and 1 more)</a>`);
+  const elsewhere = line([approvals.open], "another-session");
+  expect(elsewhere).toContain(`<a href="/sessions/${SESSION}#p-${approvals.open.approval_id}">`);
+  expect(elsewhere).toContain("The agent asks in another session: power cycle");
+  // The page's own comes first.
+  const own = { ...approvals.command, session: "another-session" };
+  expect(line([approvals.open, own], "another-session")).toContain(`href="#p-${own.approval_id}"`);
+});
+
+test("a question stands to the letter; an open one has its answers to tap and a line, an answered one who said what", () => {
+  const card = (a: Approval) => `${<ApprovalItem approval={a} now={NOW} requestId="x1234567" />}`;
+  const buttons = (html: string) => [...html.matchAll(/<button[^>]*>([^<]+)</g)].map((m) => m[1]);
+  const open = card(questions.open);
+  expect(open).toStartWith(`<li id="p-${questions.open.approval_id}"`);
+  expect(buttons(open)).toEqual(["“keep it”", "“delete it”", "Answer"]);
+  expect(open).toContain("the agent asks</b>");
+  expect(open).toContain("⟨U+202E⟩");
+  expect(open).toContain("␛[2K");
+  expect(open).not.toMatch(/[\x1b\u202e]/);
+  // One id a form, and Enter in the line sends the line.
+  expect(open.match(/name="request_id" value="x1234567"/g)).toHaveLength(2);
+  expect(open.indexOf("“keep it”")).toBeLessThan(open.indexOf("</form>"));
+  expect(open.indexOf("</form>")).toBeLessThan(open.indexOf('aria-label="Your answer"'));
+  expect(buttons(card(questions.answered))).toEqual([]);
+  expect(card(questions.answered)).toContain("<p>delete it</p>");
+  expect(card(questions.answered)).toContain("by edge:operator,");
+  expect(buttons(card(questions.lapsed))).toEqual(["Ask again"]);
+  expect(card(questions.lapsed)).toContain("Nobody answered your question “Is the backup");
 });
 
 test("a page of an action asks again by itself while it runs and while the guest's word is awaited, and then no more", () => {

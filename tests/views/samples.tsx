@@ -1,11 +1,13 @@
 /** One incident as values: what the gallery draws and the view tests count on. Nothing here is asked of a real machine. */
 import type { Approval } from "../../src/agent/approval-event.ts";
 import type { CheckEntry } from "../../src/checks/event.ts";
+import type { Happening } from "../../src/console/board.ts";
 import type { Action } from "../../src/power/action.ts";
 import type { SessionBody, SessionEntry } from "../../src/sessions/event.ts";
 import type { Session } from "../../src/sessions/session.ts";
 import type { State, StateName } from "../../src/target/state.ts";
 import type { Target } from "../../src/target/target.ts";
+import type { AccessPageProps } from "../../views/access.tsx";
 import { ActionItem } from "../../views/action.tsx";
 import { CheckItem } from "../../views/check.tsx";
 import type { ConsoleProps } from "../../views/console.tsx";
@@ -221,6 +223,16 @@ export const actions = {
   }),
 };
 
+/** One of each kind that a wall board tells of, newest first. */
+export const happened = (on: Target): readonly Happening[] => [
+  { is: "state", at: NOW - 240_000, target: on, state: "frozen", was: "running" },
+  { is: "check", at: NOW - 300_000, target: on, name: "triage", bad: 2, warn: 1 },
+  { is: "turn", at: NOW - 3_900_000, target: on, ended: "done", by: "edge:operator" },
+  { is: "action", at: NOW - 4_500_000, target: on, action: actions.done },
+  { is: "action", at: NOW - 4_900_000, target: on, action: actions.refused },
+  { is: "check", at: NOW - 90_000_000, target: on, name: "disk", bad: 0, warn: 0 },
+];
+
 let seq = 400;
 export function entry<K extends keyof SessionBody>(kind: K, body: SessionBody[K], age_s = 60): SessionEntry {
   seq += 1;
@@ -319,6 +331,7 @@ const approval = (more: Partial<Approval> = {}): Approval => ({
   ],
   state: "open",
   by: null,
+  text: null,
   why: "",
   asked_at: NOW - 40_000,
   ends_at: NOW + 560_000,
@@ -339,6 +352,26 @@ export const approvals = {
   allowed: approval({ state: "allowed", by: "edge:operator", settled_at: NOW - 12_000 }),
   denied: approval({ state: "denied", by: "edge:operator", settled_at: NOW - 12_000 }),
   lapsed: approval({ state: "lapsed", why: "nobody answered within 10 min", settled_at: NOW - 12_000 }),
+};
+
+const question = (more: Partial<Approval> = {}): Approval =>
+  approval({
+    approval_id: "2d5f6a52-7c1e-4e0f-9a55-3f0f7a1f6c13",
+    tool: "ask",
+    input: {
+      question: "Is the backup /srv/old of March still needed? It has 41 GB of the 98 on /. \x1b[2K\u202e",
+      choices: ["keep it", "delete it"],
+    },
+    reason: "",
+    class: "read",
+    preflight: [],
+    ...more,
+  });
+
+export const questions = {
+  open: question(),
+  answered: question({ state: "answered", by: "edge:operator", text: "delete it", settled_at: NOW - 12_000 }),
+  lapsed: question({ state: "lapsed", why: "nobody answered within 10 min", settled_at: NOW - 12_000 }),
 };
 
 export const odd = {
@@ -423,4 +456,31 @@ export const assets = {
   icon: "/static/icon.svg",
   touch_icon: "/static/icon-180.png",
   manifest: "/manifest.webmanifest",
+};
+
+const signIn = {
+  id: "a1b2c3d4e5f6",
+  name: "local:viktor",
+  kind: "operator",
+  how: "password",
+  begun_at: NOW - 3_600_000,
+  seen_at: NOW - 12_000,
+  proved_at: NOW - 60_000,
+  came_from: "203.0.113.7",
+  device: "Safari on iPhone",
+} as const;
+
+export const signIns: AccessPageProps = {
+  me: { name: "local:viktor", how: "cookie", from: "203.0.113.7", sign_in: { id: signIn.id, proved_at: NOW } },
+  signIns: [
+    signIn,
+    { ...signIn, id: "b1", name: "kiosk:edge:anna", kind: "kiosk", how: "wall board", device: "Chrome on Android" },
+  ],
+  operators: [{ name: "viktor", enrolled_at: NOW - 864e5, codes_left: 2 }],
+  codesLeft: 2,
+  proved: true,
+  requestId: () => "x1234567",
+  board: true,
+  lab: true,
+  now: NOW,
 };
