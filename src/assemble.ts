@@ -38,6 +38,9 @@ import { SqliteLog } from "./log/sqlite.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { postTo } from "./notify/post.ts";
 import { endingInWords } from "./outcome.ts";
+import { linesThrough, soFar } from "./secrets/as-it-comes.ts";
+import { ourSecrets } from "./secrets/ours.ts";
+import { Redaction } from "./secrets/redact.ts";
 import { Power } from "./power/carry-out.ts";
 import { preflightOf } from "./power/preflight.ts";
 import { pveOverSsh } from "./power/pve.ts";
@@ -67,11 +70,18 @@ export interface Breakglass {
   close(): Promise<void>;
 }
 
-export async function openConsole(config: Config, access: Access, assets: Assets): Promise<Breakglass> {
+/** `redaction`: the one that also cleans what is printed; left out, one of its own. */
+export async function openConsole(
+  config: Config,
+  access: Access,
+  assets: Assets,
+  redaction = new Redaction(ourSecrets(config, process.env)),
+): Promise<Breakglass> {
+  const clean = redaction.text;
   const data = (name: string) => join(config.data_dir, name);
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
-  const audit = new AuditTable(data("breakglass.db.anchors"));
-  const log = new SqliteLog(data("breakglass.db"), Date.now, audit);
+  const audit = new AuditTable(data("breakglass.db.anchors"), Date.now, redaction.deep);
+  const log = new SqliteLog(data("breakglass.db"), Date.now, audit, redaction.deep);
   const auditing = auditWatch(audit, access.whence);
   const unfollowAccess = access.follow(auditing.access);
   const takeTerminalActs = () => takeActs(config.data_dir, (act) => auditing.terminal(act));
@@ -100,6 +110,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     ssh,
     env,
     runs_dir: data("runs"),
+    clean,
     isOver: (target_id, id) => {
       const target = targets.find((t) => t.id === target_id);
       const action = target && power.find(target, id);
@@ -145,6 +156,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     log,
     pve,
     limit_ms: config.pve_verb_timeout_ms,
+    clean,
     anchor: () => audit.anchor(),
     stirred: (target) => watchOf(target).stir(),
     prove: {
@@ -161,7 +173,12 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     env: { ...env, BREAKGLASS_TURN: `${mark}.vm` },
   });
   const toolsFor = (target: Target): CheckTools => ({
-    vm: (command, limit_ms, heard) => startChild({ ...vmSpawn(target, command), limit_ms }, heard).ended,
+    vm: async (command, limit_ms, heard) => {
+      const through = linesThrough(clean, heard);
+      const ending = await startChild({ ...vmSpawn(target, command), limit_ms }, through.heard).ended;
+      through.end();
+      return ending;
+    },
     host: async (verb) => {
       let stdout = "";
       let why = "";
@@ -198,7 +215,9 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     spawn: vmSpawn,
     outputs,
     newId,
-    show: (session, running) => live.whisper(sessionStream(session), whispered.runs(running, Date.now())),
+    clean,
+    show: (session, running) =>
+      live.whisper(sessionStream(session), whispered.runs(redaction.deep(running), Date.now())),
   });
   const tools = agentTools({
     whereabouts: (turn) => {
@@ -216,8 +235,12 @@ export async function openConsole(config: Config, access: Access, assets: Assets
     permission,
     approvals,
     runbooks: runbooksIn(config.agent.runbooks),
+    shownWhole: (command) => redaction.hidesOnlyWords(command),
   });
-  const toolsServed = toolServer(tools);
+  const toolsServed = toolServer(tools, {
+    clean: redaction.ours,
+    learn: (value) => redaction.learn({ kind: "token of a turn", value }),
+  });
   const place = { mark, run_dir: data("turns") };
   const scripted = config.lab && config.lab_agent === "scripted";
   const agent: Agent = scripted
@@ -244,7 +267,8 @@ export async function openConsole(config: Config, access: Access, assets: Assets
       const target = sessions.find(session)?.target;
       return target === undefined ? [] : approvalsOf(log, { id: target }, turn);
     },
-    whisper: (session, words) => live.whisper(sessionStream(session), whispered.partial(words)),
+    whisper: (session, words) => live.whisper(sessionStream(session), whispered.partial(soFar(clean, words))),
+    clean,
     kept: (session, tool_id) => outputs.find(session, tool_id)?.bytes ?? null,
   });
 
@@ -300,7 +324,7 @@ export async function openConsole(config: Config, access: Access, assets: Assets
             console.error("host keys:", error);
             return hostKeys.changed(t);
           });
-          return { ...reading, keys };
+          return redaction.deep({ ...reading, keys });
         },
       }),
     );

@@ -7,6 +7,9 @@ import { createApp } from "./app.ts";
 import { openConsole } from "./assemble.ts";
 import { BadSetting, type Config, onPort, readConfig } from "./config.ts";
 import { readAssets } from "./console/assets.ts";
+import { ourSecrets } from "./secrets/ours.ts";
+import { cleanPrinted } from "./secrets/printed.ts";
+import { Redaction } from "./secrets/redact.ts";
 import { KeyTrouble } from "./target/keychain.ts";
 
 /** Streams end by themselves; this is for whatever does not. SAFETY.md: out within 10 s. */
@@ -18,6 +21,8 @@ process.on("uncaughtException", (error) => console.error("uncaught:", error));
 process.on("unhandledRejection", (error) => console.error("unhandled:", error));
 
 const config = configOrExit();
+const redaction = new Redaction(ourSecrets(config, process.env));
+cleanPrinted(redaction.text);
 mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
 for (const warning of config.warnings) console.error(`breakglass: ${warning}`);
 
@@ -28,7 +33,7 @@ const settled = onPort(config, server.port ?? config.port);
 const access = openAccess(settled, { peer: (c: Context) => peers.get(c.req.raw) ?? "" });
 for (const trouble of access.troubles) console.error(`breakglass: ${trouble}`);
 const assets = readAssets();
-const breakglass = await openConsole(settled, access, assets).catch((error) => {
+const breakglass = await openConsole(settled, access, assets, redaction).catch((error) => {
   if (error instanceof KeyTrouble) exitWith(error.message);
   throw error;
 });

@@ -49,6 +49,8 @@ interface Patience {
   readonly signal: number;
 }
 
+/** An interrupt goes by a pipe and the answer to a call by a socket; which the CLI reads first is anybody's guess. */
+const HEARD_MS = 400;
 const PATIENCE: Patience = { after_result: 5000, interrupt: 2000, signal: 1000 };
 const STDERR_KEPT = 4000;
 
@@ -234,11 +236,10 @@ class ClaudeTurn implements AgentTurn {
   private async stopNow(): Promise<string> {
     const running = this.child !== null;
     this.cause ??= { is: "stopped" };
-    const [how, calls] = await Promise.all([
-      this.child ? this.endProcess(this.child, true) : "",
-      // Not before the interrupt: an answer to a call would set the model going again.
-      this.deps.tools.close(this.input.turn),
-    ]);
+    const ending = this.child ? this.endProcess(this.child, true) : Promise.resolve("");
+    // The calls not before the interrupt is heard: an answer to one would set the model going again.
+    const heard = Promise.race([ending, Bun.sleep(HEARD_MS)]);
+    const [how, calls] = await Promise.all([ending, this.deps.tools.close(this.input.turn, heard)]);
     await this.over;
     const left = markedProcesses(this.marker).length;
     return [

@@ -27,6 +27,8 @@ export interface Doors {
   readonly permission: Permission;
   readonly approvals: Pick<Approvals, "inquire">;
   readonly runbooks: Runbooks;
+  /** Whether the transcript would show all that a command does. */
+  readonly shownWhole?: (command: string) => boolean;
 }
 
 /** Patience with a call that the transcript does not tell; then it is run all the same. */
@@ -53,6 +55,10 @@ export function agentTools(doors: Doors): AgentTools {
     vmRun: ({ command, reason, timeout_s, signal, ...call }) =>
       within(call, async ({ session, target }) => {
         const limit_s = Math.min(Math.max(Math.round(timeout_s), 1), LONGEST_S);
+        if (doors.shownWhole?.(command) === false)
+          return no(
+            "The command holds a private key or a secret of several words, which would be hidden from whoever approves it; nothing was run. Write it without.",
+          );
         const asker: Asker = { session, target, reason, signal, ...call };
         const permitted = await doors.permission.forCommand(command, limit_s, asker);
         if (permitted.is === "no") return no(permitted.why, permitted.ended);

@@ -15,10 +15,10 @@ export interface ToolServer {
   /** Starts the listener if it does not run yet. Rejects when it can't. One turn is opened once. */
   open(turn: string): Promise<{ readonly url: string; readonly token: string }>;
   /**
-   * From now on the token is refused. Calls under way are told to end and waited for, `wait_ms` at most. Resolves with
-   * what was under way, in words; empty when nothing was.
+   * From now on the token is refused. Calls under way are told to end once `after` has settled (at once, without it) and
+   * waited for, `wait_ms` at most. Resolves with what was under way, in words; empty when nothing was.
    */
-  close(turn: string, wait_ms?: number): Promise<readonly string[]>;
+  close(turn: string, after?: Promise<unknown>, wait_ms?: number): Promise<readonly string[]>;
   /** How many calls of the turn are under way. */
   running(turn: string): number;
   stop(): Promise<void>;
@@ -40,7 +40,15 @@ export interface ToolInput {
   readonly choices?: readonly string[];
 }
 
+/** A turn's token is a secret while the turn is open, and no answer to the agent holds a secret of the console. */
+export interface SecretsOfTurns {
+  readonly clean?: (text: string) => string;
+  readonly learn?: (token: string) => () => void;
+}
+
 interface Turn extends OpenTurn {
+  readonly forget: () => void;
+
   readonly digest: string;
   readonly over: AbortController;
   readonly calls: Map<Promise<ToolAnswer>, string>;
@@ -51,8 +59,9 @@ const MOST_AT_ONCE = 4;
 const DEFAULT_TIMEOUT_S = 60;
 /** A command that ignores TERM takes 2 s to end, and its proof another connection. */
 const CLOSE_WITHIN_MS = 8000;
+const FORGET_AFTER_MS = 60_000;
 
-export function toolServer(does: AgentTools): ToolServer {
+export function toolServer(does: AgentTools, secrets: SecretsOfTurns = {}): ToolServer {
   /** By digest: comparing digests tells a guesser nothing about the token. */
   const open = new Map<string, Turn>();
   let listener: Promise<Listener> | null = null;
@@ -72,16 +81,19 @@ export function toolServer(does: AgentTools): ToolServer {
       const { url } = await listen();
       const token = randomBytes(32).toString("base64url");
       const digest = digestOf(token);
-      open.set(digest, openTurn(does, turn, digest));
+      open.set(digest, openTurn(does, turn, digest, secrets, secrets.learn?.(token) ?? (() => {})));
       return { url, token };
     },
-    async close(turn, wait_ms = CLOSE_WITHIN_MS) {
+    async close(turn, after, wait_ms = CLOSE_WITHIN_MS) {
       const closing = find(turn);
       if (!closing) return [];
       open.delete(closing.digest);
       const under_way = new Map(closing.calls);
+      await after;
       closing.over.abort();
       if (under_way.size > 0) await Promise.race([Promise.allSettled(under_way.keys()), Bun.sleep(wait_ms)]);
+      // What the process says at its end may name it still.
+      setTimeout(closing.forget, FORGET_AFTER_MS).unref();
       return Promise.all(
         [...under_way].map(async ([call, words]) => {
           if (closing.calls.has(call)) return `${words}, which goes on`;
@@ -95,19 +107,26 @@ export function toolServer(does: AgentTools): ToolServer {
     },
     running: (turn) => find(turn)?.calls.size ?? 0,
     async stop() {
-      for (const { turn } of open.values()) void this.close(turn, 0);
+      for (const { turn } of open.values()) void this.close(turn, undefined, 0);
       await (await listener?.catch(() => null))?.stop();
       listener = null;
     },
   };
 }
 
-function openTurn(does: AgentTools, turn: string, digest: string): Turn {
+function openTurn(
+  does: AgentTools,
+  turn: string,
+  digest: string,
+  { clean = (text) => text }: SecretsOfTurns,
+  forget: () => void,
+): Turn {
   const over = new AbortController();
   const calls = new Map<Promise<ToolAnswer>, string>();
   return {
     turn,
     digest,
+    forget,
     over,
     calls,
     async call(name, input, tool_id) {
@@ -122,7 +141,7 @@ function openTurn(does: AgentTools, turn: string, digest: string): Turn {
         const answer = await doing;
         if (answer.own_words) return answer;
         const mark = randomBytes(6).toString("hex");
-        const text = asData(bounded(answer.text), mark, answer.document ? "document" : "machine");
+        const text = asData(bounded(clean(answer.text)), mark, answer.document ? "document" : "machine");
         return { text, is_error: answer.is_error };
       } catch (error) {
         // A refusal is a sentence for the agent, too: it can go on with it.

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type Child, runChild, startChild } from "../child.ts";
 import { type Ending, endingInWords } from "../outcome.ts";
+import { linesThrough } from "../secrets/as-it-comes.ts";
 import type { ToolAnswer } from "../sessions/agent.ts";
 import type { Target } from "../target/target.ts";
 import { type FarEnd, FarMarks, farCommand, farQuestion, readLeft } from "./far-run.ts";
@@ -16,6 +17,8 @@ export interface VmRunTools {
   readonly spawn: (target: Target, command: string) => { argv: string[]; env: Record<string, string> };
   readonly outputs: Outputs;
   readonly newId: () => string;
+  /** Takes secrets out of what a command prints, before it is cut to head and tail. */
+  readonly clean?: (text: string) => string;
   /** Shows a session's running commands to whoever looks; none clears them. */
   readonly show: (session: string, runs: readonly RunningCommand[]) => void;
 }
@@ -98,6 +101,7 @@ export class VmRuns {
     const id = this.tools.newId();
     const run = new Run(session, input.tool_id ?? id, command, randomBytes(16).toString("hex"));
     if (signal?.aborted) return { text: "The turn was stopped before it began; nothing was run.", is_error: true };
+    const through = linesThrough(this.tools.clean ?? ((text) => text), (line) => run.output.add(line));
     const child = startChild(
       {
         ...this.tools.spawn(target, farCommand({ run: id, command, limit_s })),
@@ -107,8 +111,8 @@ export class VmRuns {
       },
       ({ from, text }) => {
         run.changed = true;
-        if (from === "stderr") return run.output.add({ from, text });
-        for (const line of run.marks.line(text)) run.output.add({ from, text: line });
+        if (from === "stderr") return through.heard({ from, text });
+        for (const line of run.marks.line(text)) through.heard({ from, text: line });
         if (run.marks.end) setTimeout(() => void child.stop(200), LAST_WORD_MS);
       },
     );
@@ -119,7 +123,8 @@ export class VmRuns {
     signal?.addEventListener("abort", over, { once: true });
     try {
       const ending = await child.ended;
-      for (const text of run.marks.rest()) run.output.add({ from: "stdout", text });
+      for (const text of run.marks.rest()) through.heard({ from: "stdout", text });
+      through.end();
       const { how, ended, is_error } = await this.howItEnded(run, ending, { target, id, limit_s });
       const { text, cut } = run.output.shown();
       if (cut) await this.tools.outputs.keep(session, run.tool_id, run.output.all());

@@ -55,6 +55,8 @@ export class AuditTable implements Companion<Database, Operator | null> {
     /** The file of anchors; null for a log in memory. */
     private readonly anchors: string | null,
     private readonly now: () => number = Date.now,
+    /** Takes secrets out of what is no entry; an entry's were taken out by the log. */
+    private readonly clean: <T>(fact: T) => T = (fact) => fact,
   ) {}
 
   /** For a notification, or whatever else keeps a hash where nobody can rewrite it: "57:9f86d0…". */
@@ -127,7 +129,7 @@ export class AuditTable implements Companion<Database, Operator | null> {
   /** What is no entry: a refusal, a sign-in, an export. Written within this tick, and never awaited. */
   note(fact: Pick<AuditFact, "who" | "what"> & Partial<AuditFact>): void {
     if (this.noted.length === 0) setImmediate(() => this.flush());
-    this.noted.push({ ...NOTHING, at: this.now(), ...fact });
+    this.noted.push(this.clean({ ...NOTHING, at: this.now(), ...fact }));
   }
 
   /** Newest first. */

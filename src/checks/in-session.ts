@@ -127,7 +127,7 @@ export class Checks {
       const readings = await runCheck(check, this.parts.toolsFor(target));
       const body = { name: check.name, findings: findingsOf(check, readings), readings, after_ms: after_ms() };
       const { entry } = await log.append({ stream, kind: "check_ended", about: id, body });
-      this.found.set(target.id, foundBy(entry.at, body) ?? this.newest(target));
+      this.found.set(target.id, foundBy(entry.at, entry.body as typeof body) ?? this.newest(target));
       this.parts.told?.(target);
     } catch (error) {
       console.error(`check ${check.name}:`, error);

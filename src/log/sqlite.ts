@@ -54,6 +54,8 @@ export class SqliteLog implements Log {
     private readonly now: () => number = Date.now,
     /** Written in the same transactions: the audit. */
     private readonly companion: Companion<Database> | null = null,
+    /** The one place where what others said comes in: secrets are taken out of every body here, before the disk and the followers. */
+    private readonly clean: <T>(body: T) => T = (body) => body,
   ) {
     const opened = openDatabase(path, now());
     this.chatter = opened.chatter;
@@ -165,7 +167,7 @@ export class SqliteLog implements Log {
     // One writer per file: the seq is ours to give. A batch that failed leaves a gap, never a number used twice.
     this.next = Math.max(this.next, this.committed) + 1;
     // Through JSON, so that what is told now equals what is read later.
-    const body = JSON.parse(JSON.stringify(draft.body));
+    const body = this.clean(JSON.parse(JSON.stringify(draft.body)));
     return {
       seq: this.next,
       at: this.now(),

@@ -20,7 +20,11 @@ type Requested = Extract<PowerEntry, { kind: "requested" }>;
 export class Actions {
   private readonly watchers = new Map<string, Set<() => void>>();
 
-  constructor(private readonly log: Log) {}
+  constructor(
+    private readonly log: Log,
+    /** Takes secrets out of what a run prints. */
+    readonly clean: (text: string) => string = (text) => text,
+  ) {}
 
   /** The action as it now stands, or null. */
   find(target: Target, id: string): Action | null {
@@ -81,8 +85,10 @@ export class Actions {
 
   /** Where a run's lines go on their way into the log. */
   output(target: Target, id: string) {
-    return gatherOutput((drafts) =>
-      this.log.appendAll(drafts.map(([kind, body]) => ({ ...this.draft(target, id, kind, body), durable: false }))),
+    return gatherOutput(
+      (drafts) =>
+        this.log.appendAll(drafts.map(([kind, body]) => ({ ...this.draft(target, id, kind, body), durable: false }))),
+      this.clean,
     );
   }
 

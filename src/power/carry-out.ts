@@ -23,6 +23,8 @@ export type { HostKind, Learnt, Pve, PveRun, RecordOf, Request } from "./host.ts
 export interface PowerTools extends Omit<RunTools, "actions"> {
   readonly log: Log;
   readonly pve: Pve;
+  /** Takes secrets out of what a run prints. */
+  readonly clean?: (text: string) => string;
   /** The audit's head, which goes into the record of each action: an anchor. */
   readonly anchor?: () => string;
   /** Called when something happened that makes the target's state worth asking anew. */
@@ -53,7 +55,7 @@ export class Power {
   private closing = false;
 
   constructor(private readonly tools: PowerTools) {
-    this.actions = new Actions(tools.log);
+    this.actions = new Actions(tools.log, tools.clean);
     this.runs = { ...tools, actions: this.actions };
     this.pursuits = new Pursuits({
       ...tools,

@@ -1,5 +1,6 @@
 /** The output of a run on its way into the log: gathered so that a burst is one entry, bounded, and read for what it says. */
 import type { Line } from "../child.ts";
+import { linesThrough } from "../secrets/as-it-comes.ts";
 import type { PowerBody } from "./event.ts";
 
 /** Output is gathered for this long into one entry. */
@@ -20,7 +21,10 @@ export interface Output {
   verdict(): string;
 }
 
-export function gatherOutput(append: (drafts: readonly OutputDraft[]) => Promise<unknown>): Output {
+export function gatherOutput(
+  append: (drafts: readonly OutputDraft[]) => Promise<unknown>,
+  clean: (text: string) => string = (text) => text,
+): Output {
   let waiting: { from: Line["from"]; text: string }[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
   let kept = 0;
@@ -39,22 +43,27 @@ export function gatherOutput(append: (drafts: readonly OutputDraft[]) => Promise
     waiting = [];
     return drafts;
   };
+  // Before it is cut into entries: a secret may go over the border of two.
+  const through = linesThrough(clean, ({ from, text }) => {
+    if (kept + text.length > KEEP) {
+      cut += text.length + 1;
+      return;
+    }
+    kept += text.length + 1;
+    const newest = waiting.at(-1);
+    if (newest?.from === from) newest.text += `${text}\n`;
+    else waiting.push({ from, text: `${text}\n` });
+    timer ??= setTimeout(() => void write(take()), GATHER_MS);
+  });
   return {
     heard({ from, text }) {
       last = performance.now();
       if (from === "stderr" && text.trim() !== "") lastError = text.trim();
       if (text.startsWith("verdict: ")) verdict = text.replace(/^verdict: \w+ ?/, "");
-      if (kept + text.length > KEEP) {
-        cut += text.length + 1;
-        return;
-      }
-      kept += text.length + 1;
-      const newest = waiting.at(-1);
-      if (newest?.from === from) newest.text += `${text}\n`;
-      else waiting.push({ from, text: `${text}\n` });
-      timer ??= setTimeout(() => void write(take()), GATHER_MS);
+      through.heard({ from, text });
     },
     async flush() {
+      through.end();
       const drafts = take();
       if (cut > 0) drafts.push(["cut", { bytes: cut }]);
       cut = 0;

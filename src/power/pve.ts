@@ -22,6 +22,8 @@ export interface PveTools {
   readonly runs_dir: string;
   /** Whether a run is over, whatever came of it: its files may go. Left out, every run that is not among the newest is. */
   readonly isOver?: (target_id: string, id: string) => boolean;
+  /** Takes secrets out of a run's files once it is over. */
+  readonly clean?: (text: string) => string;
   /** How many of our targets are on the host of this one; a bare verb may only follow where it is 1. */
   readonly targetsOn: (target: Target) => number;
 }

@@ -2,7 +2,16 @@
  * The files that a mutating run's ssh writes to, so that its output outlives us: a pipe of ours that broke would end a legacy run.
  * Read as they grow, again after a restart, and pruned. It knows no verb and no host.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type Line, startToFiles } from "../child.ts";
@@ -20,15 +29,16 @@ export interface RunFilesTools {
   readonly runs_dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly isOver?: (target_id: string, id: string) => boolean;
+  readonly clean?: (text: string) => string;
 }
 
-export function runFiles({ runs_dir, env, isOver = () => true }: RunFilesTools) {
+export function runFiles({ runs_dir, env, isOver = () => true, clean }: RunFilesTools) {
   mkdirSync(runs_dir, { recursive: true, mode: 0o700 });
   const base = (target: Target, id: string, attempt: number) => join(runs_dir, `${target.id}.${id}.${attempt}`);
   return {
     run(target: Target, id: string, attempt: number, argv: string[]) {
       pruneRuns(runs_dir, KEEP_RUNS, isOver);
-      return runToFiles(base(target, id, attempt), argv, env);
+      return runToFiles(base(target, id, attempt), argv, env, clean);
     },
     leftBehind(target: Target, id: string): string {
       const path = [1, 0].map((n) => `${base(target, id, n)}.out`).find(existsSync);
@@ -58,7 +68,12 @@ export function pruneRuns(dir: string, keep: number, isOver: (target_id: string,
 }
 
 /** One ssh whose output goes to files of ours; `tail` reads them as they grow. */
-function runToFiles(base: string, argv: string[], env: Readonly<Record<string, string>>) {
+function runToFiles(
+  base: string,
+  argv: string[],
+  env: Readonly<Record<string, string>>,
+  clean?: (text: string) => string,
+) {
   const paths = { stdout: `${base}.out`, stderr: `${base}.err` } as const;
   const child = startToFiles({ argv, env, ...paths });
   let letGo = false;
@@ -84,11 +99,28 @@ function runToFiles(base: string, argv: string[], env: Readonly<Record<string, s
           for (const line of held.splice(0)) later(line);
           tell = later;
         }
-        if (last) return over ?? { is: "stopped" };
+        if (last) {
+          // While it runs ssh itself writes there, and nothing of ours may stand between.
+          if (over !== null && clean) for (const path of Object.values(paths)) cleanFile(path, clean);
+          return over ?? { is: "stopped" };
+        }
         await Bun.sleep(LOOK_EVERY_MS);
       }
     },
   };
+}
+
+/** The same text without secrets, in its place at once. Trouble with it must not end a run. */
+function cleanFile(path: string, clean: (text: string) => string): void {
+  try {
+    const text = readFileSync(path, "utf8");
+    const cleaned = clean(text);
+    if (cleaned === text) return;
+    writeFileSync(`${path}.clean`, cleaned, { mode: 0o600 });
+    renameSync(`${path}.clean`, path);
+  } catch (error) {
+    console.error("a run's file could not be cleaned:", error);
+  }
 }
 
 function fileLines(path: string, from: Line["from"]) {

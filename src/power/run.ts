@@ -93,7 +93,7 @@ export async function mutate(request: Request, tools: RunTools): Promise<void> {
 
 /** What was learnt, and first the output that the broken link kept from us: the evidence is in it. */
 export async function tell({ target, id }: Request, { conclusion, output }: Lesson, actions: Actions): Promise<void> {
-  const text = notYetShown(actions.find(target, id)?.stdout ?? "", output);
+  const text = notYetShown(actions.find(target, id)?.stdout ?? "", actions.clean(output));
   if (text !== "") await actions.write(target, id, "printed", { from: "stdout", text });
   await write({ target, id }, conclusion, actions);
 }

@@ -30,6 +30,8 @@ export interface TurnTools {
   readonly whisper: (session: string, text: string) => void;
   /** The size of a call's whole output, bytes, where it was too long for the transcript and is kept elsewhere. */
   readonly kept?: (session: string, tool_id: string) => number | null;
+  /** Takes secrets out of a prompt. */
+  readonly clean?: (text: string) => string;
 }
 
 export interface Prompt {
@@ -88,8 +90,10 @@ export class Turns {
   }
 
   /** Resolves once the prompt is committed; the turn goes on by itself. Throws Refusal 404, 409, 422. */
-  async startTurn(prompt: Prompt): Promise<void> {
-    const { log } = this.tools;
+  async startTurn(given: Prompt): Promise<void> {
+    const { log, clean } = this.tools;
+    // Before the agent, too: its CLI keeps the conversation on the disk, and "Try again" sends what the log has.
+    const prompt = clean ? { ...given, text: clean(given.text) } : given;
     const stream = sessionStream(prompt.session);
     const opened = log.newest({ stream, kind: "opened", limit: 1 })[0];
     if (!opened) refuse(404, "session not found");

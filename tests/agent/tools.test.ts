@@ -204,7 +204,7 @@ test("a call that can't be ended is not waited for without end, and is said to g
   const mine = await server.open("turn-4");
   const running = call("power", { verb: "cycle", reason: "r" }, mine.token);
   while (server.running("turn-4") === 0) await Bun.sleep(5);
-  expect(await server.close("turn-4", 20)).toEqual(["power cycle, which goes on"]);
+  expect(await server.close("turn-4", undefined, 20)).toEqual(["power cycle, which goes on"]);
   free();
   await running;
 });
