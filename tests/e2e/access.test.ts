@@ -1,9 +1,9 @@
 /** The way in for the day when the edge is down, walked by a phone and by w3m: link, password, recovery code, wall board, way out. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
 import type { Browser, Page } from "playwright";
 import { runChild } from "../../src/child.ts";
+import { violations } from "../support/axe.ts";
 import { openBrowser, openPage, PHONE } from "../support/browser.ts";
 import { cleanUp, scrubbed, startServer, type TestServer, tempDir } from "../support/server.ts";
 
@@ -35,19 +35,7 @@ async function access(...words: string[]): Promise<string> {
   return stdout;
 }
 
-async function faults(page: Page): Promise<string[]> {
-  const axe = new AxeBuilder({ page }).withTags([
-    "wcag2a",
-    "wcag2aa",
-    "wcag21a",
-    "wcag21aa",
-    "wcag22aa",
-    "best-practice",
-  ]);
-  const { violations, passes } = await axe.analyze();
-  expect(passes.length).toBeGreaterThanOrEqual(10); // else this proves nothing
-  return violations.map((v) => `${page.url()} ${v.id}: ${v.nodes.map((node) => node.target).join(" ")}`);
-}
+const faults = async (page: Page) => (await violations(page)).map((fault) => `${page.url()} ${fault}`);
 
 const live = (page: Page) => page.getByRole("status", { name: "Link" }).getByText("live", { exact: true }).waitFor();
 

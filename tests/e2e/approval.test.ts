@@ -123,7 +123,7 @@ test("a question: its words, its choices and the line are in view; a tap answers
   await line.fill("April, too");
   await line.press("Enter");
   await phone.page.locator(".card").getByText("April, too", { exact: true }).waitFor();
-  await phone.page.getByText("That was all.").waitFor();
+  await phone.page.getByRole("button", { name: "Send" }).waitFor();
   await phone.page.getByText("The operator (lab) answered: April, too").waitFor();
   expect(await line.count()).toBe(0);
   expect(phone.complaints).toEqual([]);

@@ -1,7 +1,7 @@
 /** The console installed on a phone: what it shows without an answer, what it keeps, how it lets go, and the keyboard. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import AxeBuilder from "@axe-core/playwright";
 import type { Browser, Page } from "playwright";
+import { violations } from "../support/axe.ts";
 import { openBrowser, openPage, PHONE } from "../support/browser.ts";
 import { startProxy } from "../support/proxy.ts";
 import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
@@ -21,13 +21,14 @@ afterAll(async () => {
   cleanUp(dir);
 });
 
+const WITH_WORKER = { ...PHONE, serviceWorkers: "allow" as const };
 const live = (page: Page) => page.getByRole("status", { name: "Link" }).getByText("live", { exact: true }).waitFor();
 const kept = (page: Page) =>
   page.evaluate(`caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
     .then((all) => all.flat().map((request) => new URL(request.url).pathname))`) as Promise<string[]>;
 
 test("no answer: a page that says so instead of an old state; three files kept and no more; an answer, and it is the console again", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, close } = await openPage(browser, `${server.url}/`, WITH_WORKER);
   await live(page);
   // Installed by itself, after the first screen.
   await page.evaluate("navigator.serviceWorker.ready");
@@ -59,8 +60,7 @@ test("no answer: a page that says so instead of an old state; three files kept a
   await page.getByRole("button", { name: "Try again" }).tap();
   await page.waitForTimeout(500);
   expect(await page.locator("#since").getAttribute("datetime")).toBe(since);
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((v) => v.id)).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 
   server = await startServer(dir, {}, port);
   await page.goto(`${server.url}/status`);
@@ -72,7 +72,7 @@ test("no answer: a page that says so instead of an old state; three files kept a
 });
 
 test("a post is none of the worker's: without an answer it is not sent later, and the page says so", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, close } = await openPage(browser, `${server.url}/`, WITH_WORKER);
   await live(page);
   await page.evaluate("navigator.serviceWorker.ready");
   await page.reload();
@@ -105,7 +105,7 @@ test("a server without a worker ends the one that is there, and all that it kept
         ? new Response("<title>another</title>", { headers: { "content-type": "text/html" } })
         : new Response("no", { status: 404 }),
   });
-  const { page, close } = await openPage(browser, `http://127.0.0.1:${proxy.port}/`, PHONE);
+  const { page, close } = await openPage(browser, `http://127.0.0.1:${proxy.port}/`, WITH_WORKER);
   await page.evaluate("navigator.serviceWorker.ready");
   await page.reload();
   expect(await page.evaluate("navigator.serviceWorker.controller !== null")).toBe(true); // else this proves nothing

@@ -70,7 +70,9 @@ switch (manner) {
     })();
     init();
     const server = JSON.parse(await Bun.file(option("mcp-config")).text()).mcpServers.breakglass;
-    for (const [, name, input] of prompt.matchAll(/^CALL (\w+) (\{.*\})$/gm)) {
+    // What the console put before the prompt (an earlier transcript, say) is no order.
+    const asked = prompt.split("\n\n").at(-1) ?? "";
+    for (const [, name, input] of asked.matchAll(/^CALL (\w+) (\{.*\})$/gm)) {
       const id = `toolu_${crypto.randomUUID().slice(0, 8)}`;
       const args = JSON.parse(input!);
       const block = { type: "tool_use", id, name: `mcp__breakglass__${name}`, input: args };
