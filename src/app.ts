@@ -23,6 +23,7 @@ import { squeeze } from "./console/squeeze.ts";
 import { LogUnwritable } from "./log/log.ts";
 import { type PowerParts, powerRoutes } from "./power/routes.tsx";
 import { Refusal } from "./refusal.ts";
+import { type DeletionParts, deletionRoutes } from "./sessions/deletion-routes.tsx";
 import { type SessionParts, sessionRoutes } from "./sessions/routes.tsx";
 import { type HostKeyParts, hostKeyRoutes } from "./target/routes.tsx";
 
@@ -33,6 +34,7 @@ export interface AppParts {
   readonly assets: Assets;
   readonly console: ConsoleParts;
   readonly sessions: SessionParts;
+  readonly deletions: DeletionParts;
   readonly power: PowerParts;
   readonly checks: CheckParts;
   readonly approvals: ApprovalParts;
@@ -67,6 +69,7 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.route("/", reportRoutes(parts.reports ?? new Reports()));
   app.route("/", parts.access.routes);
   app.route("/", sessionRoutes(parts.sessions));
+  app.route("/", deletionRoutes(parts.deletions));
   app.route("/", powerRoutes(parts.power));
   app.route("/", checkRoutes(parts.checks));
   app.route("/", approvalRoutes(parts.approvals));

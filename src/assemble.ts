@@ -11,6 +11,7 @@ import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
 import { classOf } from "./agent/command-class.ts";
 import { readDefinition } from "./agent/definition.ts";
 import { agentTools } from "./agent/doors.ts";
+import { leavingsIn } from "./agent/leavings.ts";
 import { Outputs } from "./agent/outputs.ts";
 import { Permission } from "./agent/permission.ts";
 import { runbooksIn } from "./agent/runbooks.ts";
@@ -38,13 +39,16 @@ import { SqliteLog } from "./log/sqlite.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { postTo } from "./notify/post.ts";
 import { endingInWords } from "./outcome.ts";
-import { linesThrough, soFar } from "./secrets/as-it-comes.ts";
-import { ourSecrets } from "./secrets/ours.ts";
-import { Redaction } from "./secrets/redact.ts";
 import { Power } from "./power/carry-out.ts";
 import { preflightOf } from "./power/preflight.ts";
 import { pveOverSsh } from "./power/pve.ts";
+import { pruneRunsBefore } from "./power/run-files.ts";
+import { linesThrough, soFar } from "./secrets/as-it-comes.ts";
+import { ourSecrets } from "./secrets/ours.ts";
+import { Redaction } from "./secrets/redact.ts";
+import { Deletions } from "./sessions/deletion.ts";
 import { sessionStream } from "./sessions/event.ts";
+import { Retention } from "./sessions/retention.ts";
 import { Sessions } from "./sessions/session.ts";
 import { type Agent, endInterrupted, Turns } from "./sessions/turn.ts";
 import { askTarget, knockOn } from "./target/ask.ts";
@@ -106,16 +110,17 @@ export async function openConsole(
   const ssh: Ssh = lab?.ssh ?? realSsh(config, data("known_hosts"), keys !== null && config.key_path !== null);
   const { targets } = config;
 
+  const isOver = (target_id: string, id: string) => {
+    const target = targets.find((t) => t.id === target_id);
+    const action = target && power.find(target, id);
+    return !action || (action.state === "ended" && action.outcome !== "unknown");
+  };
   const pve = pveOverSsh({
     ssh,
     env,
     runs_dir: data("runs"),
     clean,
-    isOver: (target_id, id) => {
-      const target = targets.find((t) => t.id === target_id);
-      const action = target && power.find(target, id);
-      return !action || (action.state === "ended" && action.outcome !== "unknown");
-    },
+    isOver,
     targetsOn: (t) => targets.filter((o) => o.pve.host === t.pve.host && o.pve.port === t.pve.port).length,
   });
   const watches = new Map<string, Watch>();
@@ -281,6 +286,29 @@ export async function openConsole(
       for (const watch of watches.values()) if (streams.includes(streamOf(watch.target))) watch.attended();
     },
   );
+  const deletions = new Deletions({
+    log,
+    sessions,
+    busy: (session) => {
+      const check = checks.runningIn(session);
+      return turns.runningIn(session) ? "a turn is running" : check && `the check “${check}” is running`;
+    },
+    gone: (session) => live.dismiss(session),
+    leavings: leavingsIn({ sessions_dir: config.sessions_dir, config_dir: data("claude"), outputs }),
+  });
+  const retention =
+    config.retention_days === null
+      ? null
+      : new Retention({
+          log,
+          deletions,
+          days: config.retention_days,
+          now: Date.now,
+          pruneFiles: (before) => {
+            outputs.pruneOlder(before);
+            pruneRunsBefore(data("runs"), before, isOver);
+          },
+        });
   const allAttended = () => {
     for (const watch of watches.values()) watch.attended();
   };
@@ -368,6 +396,7 @@ export async function openConsole(
       assets,
       console: consoleParts,
       sessions: { log, live, sessions, turns, requestIds: access.ids, targets, models: config.agent.models },
+      deletions: { deletions, sessions, targets, requestIds: access.ids, keep_days: config.retention_days },
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel, turnsOn, stopTurns },
       approvals: { approvals },
       runs: { runs, outputs, sessions },
@@ -410,6 +439,10 @@ export async function openConsole(
         console.log(
           `Breakglass: after the last stop: ${interrupted} turns, checks and approvals marked as interrupted, ${orphans} processes ended, ${asked} actions being asked for`,
         );
+      void deletions
+        .goOn()
+        .then(() => retention?.begin())
+        .catch((error) => console.error("deleted sessions:", error));
       for (const target of targets) {
         void pve.meet(target).catch((error) => console.error("version:", error));
         watchOf(target).stir();
@@ -417,6 +450,7 @@ export async function openConsole(
     },
     close: async () => {
       power.close();
+      retention?.close();
       for (const watch of watches.values()) watch.close();
       hostKeys.close();
       await turns.close();

@@ -37,7 +37,7 @@ export const SessionsPage = ({
               <code>{session.session_id.slice(0, 8)}</code> · begun <Ago at={session.created_at} now={now} />
             </small>
             <details>
-              <summary>Rename</summary>
+              <summary>Rename or delete</summary>
               <form method="post" action={`/api/session/${session.session_id}/title`}>
                 {requestId && <RequestId value={requestId} />}
                 <input name="title" value={session.title} required maxlength={120} aria-label="Title" />
@@ -45,6 +45,7 @@ export const SessionsPage = ({
                   Rename
                 </button>
               </form>
+              <a href={`/sessions/${session.session_id}/delete`}>Delete it…</a>
             </details>
           </li>
         ))}

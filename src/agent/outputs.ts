@@ -38,6 +38,29 @@ export class Outputs {
     }
   }
 
+  /** The files of all its calls. */
+  ofSession(session: string): string[] {
+    return this.names()
+      .filter((name) => name.startsWith(`${session}.`))
+      .map((name) => join(this.dir, name));
+  }
+
+  /** Removes what was kept before that time. */
+  pruneOlder(before: number): void {
+    for (const name of this.names()) {
+      const path = join(this.dir, name);
+      if (statSync(path).mtimeMs < before) rmSync(path, { force: true });
+    }
+  }
+
+  private names(): string[] {
+    try {
+      return readdirSync(this.dir).filter((name) => name.endsWith(".txt"));
+    } catch {
+      return [];
+    }
+  }
+
   private path(session: string, tool_id: string): string | null {
     return NAME.test(session) && NAME.test(tool_id) ? join(this.dir, `${session}.${tool_id}.txt`) : null;
   }

@@ -7,13 +7,13 @@ import { askedInWords } from "../agent/approval-event.ts";
 import type { CheckBody } from "../checks/event.ts";
 import type { Entry } from "../log/log.ts";
 import type { PowerBody } from "../power/event.ts";
-import type { SessionBody } from "../sessions/event.ts";
+import { type DeletionBody, RETENTION, type SessionBody } from "../sessions/event.ts";
 import type { TargetBody } from "../target/event.ts";
 import { END_WORDS, printInWords } from "../target/host-key.ts";
 import type { AuditFact } from "./audit.ts";
 
 /** Every kind that the audit reads; the others tell nothing that anybody did. */
-type Read = PowerBody & CheckBody & ApprovalBody & TargetBody & SessionBody;
+type Read = PowerBody & CheckBody & ApprovalBody & TargetBody & SessionBody & DeletionBody;
 type Said = Pick<AuditFact, "who" | "what"> & Partial<Pick<AuditFact, "decision" | "outcome" | "detail" | "target">>;
 
 const CONSOLE = "console";
@@ -24,6 +24,19 @@ const CONSOLE = "console";
  */
 const READERS: { readonly [K in keyof Read]?: (body: Read[K], entry: Entry) => Said | null } = {
   opened: ({ target, by }) => ({ who: by, what: "session opened", decision: "accepted", target }),
+  session_deleted: ({ by, target, entries, files, bytes, last_used }, { about }) => ({
+    who: by,
+    what: "session deleted",
+    decision: "accepted",
+    target,
+    detail: `${entries} entries, ${files} files, ${bytes} bytes; last used ${last_used.slice(0, 10)}${by === RETENTION ? "; older than is kept" : ""} [session ${(about ?? "").slice(0, 8)}]`,
+  }),
+  evidence_deleted: ({ by, before, entries, bytes }) => ({
+    who: by,
+    what: "evidence deleted",
+    decision: "accepted",
+    detail: `what actions printed before ${before.slice(0, 10)}: ${entries} entries, ${bytes} bytes; older than is kept`,
+  }),
   prompted: ({ text, by, model }) => ({
     who: by,
     what: "prompt",

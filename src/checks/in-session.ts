@@ -104,6 +104,11 @@ export class Checks {
     return id;
   }
 
+  /** The title of a check that runs in this session, or null. */
+  runningIn(session: string): string | null {
+    return [...this.underWay.values()].find((one) => one.session === session)?.check.title ?? null;
+  }
+
   /** What the newest check of this target found; null when there was none. */
   newest(target: Target): Found | null {
     const known = this.found.get(target.id);

@@ -30,7 +30,8 @@ const GZIP_CLIENTS = 64;
 
 export class Live {
   private readonly channels = new Map<string, Channel>();
-  private readonly closers = new Set<(cleanly?: boolean) => void>();
+  /** Each client's way out, and its session. */
+  private readonly closers = new Map<(cleanly?: boolean) => void, string>();
   /** Clients per stream. */
   private readonly holding = new Map<string, number>();
   private gzipped = 0;
@@ -107,7 +108,7 @@ export class Live {
             else finish();
             pulled();
           };
-          live.closers.add(close);
+          live.closers.set(close, a.session);
           live.hold(a.streams, 1);
           if (gzip) live.gzipped++;
           live.attended(a.streams.map((range) => range.stream));
@@ -137,6 +138,11 @@ export class Live {
     });
   }
 
+  /** Ends the streams of a session that is not there any more: who asks again is told so. */
+  dismiss(session: string): void {
+    for (const [close, theirs] of [...this.closers]) if (theirs === session) close(true);
+  }
+
   /** Tells every client that the server goes, and ends their streams. */
   async close(): Promise<void> {
     clearInterval(this.beat);
@@ -145,7 +151,7 @@ export class Live {
     for (const channel of this.channels.values()) channel.send(bye);
     // The word needs a moment on its way; then the ends, which need one, too.
     await Bun.sleep(50);
-    for (const close of [...this.closers]) close(true);
+    for (const close of [...this.closers.keys()]) close(true);
     await Bun.sleep(50);
   }
 

@@ -60,6 +60,21 @@ export interface Log {
   close(): Promise<void>;
 }
 
+/** What may go from a log: a session's own stream, or what actions printed before a time. */
+export type Erasable = { readonly stream: `session:${string}` } | { readonly printed_before: number };
+
+/** A log whose old parts may go. Seqs, `once` keys of actions and approvals, and the audit stay as they are. */
+export interface Erasing {
+  /** How many entries that would be, and how many bytes their bodies have. */
+  weightOf(what: Erasable): { readonly entries: number; readonly bytes: number };
+  /** Writes the stub and marks the rest, in one transaction, before it returns: from then on the session is not there. Throws LogUnwritable. */
+  erase(what: Erasable, stub: Draft): Entry;
+  /** Erases what is marked, in small batches; also what an earlier stop left. */
+  eraseMarked(): Promise<void>;
+  /** The streams that are marked. */
+  marked(): string[];
+}
+
 /** A stream from a seq on: a session shows its target's entries only since it began. */
 export interface StreamRange {
   readonly stream: string;

@@ -15,7 +15,7 @@ export interface Opened {
 }
 
 /** Each step takes the schema one version further; steps are only ever added. */
-const STEPS: readonly string[] = ["schema.sql", "audit.sql"].map((name) =>
+const STEPS: readonly string[] = ["schema.sql", "audit.sql", "erase.sql"].map((name) =>
   readFileSync(join(import.meta.dir, name), "utf8"),
 );
 
@@ -62,6 +62,8 @@ function connect(path: string, synchronous: "NORMAL" | "FULL"): Database {
   db.run("pragma journal_mode = wal");
   db.run(`pragma synchronous = ${synchronous}`);
   db.run("pragma busy_timeout = 2000");
+  // What is deleted or moved is overwritten in its old place, too: a page that was split keeps its old half otherwise.
+  db.run("pragma secure_delete = on");
   return db;
 }
 

@@ -1,4 +1,4 @@
--- One append-only table. What is written here is never changed and never deleted by the program; the triggers say so to
+-- One append-only table. What is written here is never changed; what may be deleted is in erase.sql alone; the triggers say so to
 -- anybody who tries by hand. `about` is the subject within the stream, `once` a key that may be written once, ever.
 create table entry (
   seq integer primary key,

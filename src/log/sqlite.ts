@@ -5,11 +5,14 @@
  */
 import type { Database, SQLQueryBindings } from "bun:sqlite";
 import { QuietCheckpoint } from "./checkpoint.ts";
+import { eraseSome, forgetPages, markErasing, weightOf } from "./erase.ts";
 import {
   type Appended,
   type Companion,
   type Draft,
   type Entry,
+  type Erasable,
+  type Erasing,
   type Log,
   LogUnwritable,
   type StreamRange,
@@ -34,7 +37,7 @@ interface Waiting {
 
 const COLUMNS = "seq, at, stream, kind, about, body";
 
-export class SqliteLog implements Log {
+export class SqliteLog implements Log, Erasing {
   /** Where an unreadable file went at the start, or null. */
   readonly moved_aside: string | null;
   /** The sentence of the last failed commit, or null when the last one was taken. */
@@ -48,6 +51,8 @@ export class SqliteLog implements Log {
   private committed: number;
   private flushing = false;
   private next = 0;
+  private erasure: Promise<void> | null = null;
+  private closed = false;
 
   constructor(
     path: string,
@@ -122,6 +127,55 @@ export class SqliteLog implements Log {
       return;
     }
     this.settle(batch, results);
+  }
+
+  weightOf(what: Erasable): { entries: number; bytes: number } {
+    return weightOf(this.chatter, what);
+  }
+
+  erase(what: Erasable, stub: Draft): Entry {
+    // What waits for its turn may belong to the stream.
+    this.flush();
+    const db = this.durable;
+    const moment = this.companion?.asked();
+    try {
+      const entry = db.transaction(() => {
+        this.companion?.opening(db);
+        for (const kept of this.unsaved) this.insert(db, kept.entry, kept.once);
+        const { entry } = this.write(db, stub, moment);
+        markErasing(db, what);
+        return entry;
+      })();
+      this.companion?.settled(true);
+      this.unsaved = [];
+      this.trouble = null;
+      this.checkpoint.committed();
+      this.settle([], [[{ entry, fresh: true }]]);
+      return entry;
+    } catch (error) {
+      this.companion?.settled(false);
+      this.trouble = error instanceof Error ? error.message : String(error);
+      throw new LogUnwritable(`the log can't be written: ${this.trouble}`);
+    }
+  }
+
+  eraseMarked(): Promise<void> {
+    this.erasure = (this.erasure ?? Promise.resolve())
+      .catch(() => {})
+      .then(async () => {
+        let some = false;
+        while (!this.closed && eraseSome(this.durable)) {
+          some = true;
+          // Others first: between two batches everything that waits is written and shown.
+          await Bun.sleep(5);
+        }
+        if (some && !this.closed) forgetPages(this.durable);
+      });
+    return this.erasure;
+  }
+
+  marked(): string[] {
+    return (this.chatter.query("select what from erasing").all() as { what: string }[]).map(({ what }) => what);
   }
 
   private settle(batch: readonly Waiting[], results: readonly Appended[][]): void {
@@ -268,6 +322,8 @@ export class SqliteLog implements Log {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await this.erasure?.catch(() => {});
     this.flush();
     this.companion?.close();
     this.checkpoint.close();

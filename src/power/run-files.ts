@@ -2,21 +2,13 @@
  * The files that a mutating run's ssh writes to, so that its output outlives us: a pipe of ours that broke would end a legacy run.
  * Read as they grow, again after a restart, and pruned. It knows no verb and no host.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Line, startToFiles } from "../child.ts";
 import type { Ending } from "../outcome.ts";
 import type { Target } from "../target/target.ts";
+import { folderWithRoom, runFolders } from "./run-folder.ts";
 
 /** How often the files of a run are read, ms. */
 const LOOK_EVERY_MS = 120;
@@ -33,15 +25,15 @@ export interface RunFilesTools {
 }
 
 export function runFiles({ runs_dir, env, isOver = () => true, clean }: RunFilesTools) {
-  mkdirSync(runs_dir, { recursive: true, mode: 0o700 });
-  const base = (target: Target, id: string, attempt: number) => join(runs_dir, `${target.id}.${id}.${attempt}`);
+  const folders = runFolders(runs_dir);
+  const base = (dir: string, target: Target, id: string, attempt: number) => join(dir, `${target.id}.${id}.${attempt}`);
   return {
     run(target: Target, id: string, attempt: number, argv: string[]) {
       pruneRuns(runs_dir, KEEP_RUNS, isOver);
-      return runToFiles(base(target, id, attempt), argv, env, clean);
+      return runToFiles(base(folderWithRoom(folders), target, id, attempt), argv, env, clean);
     },
     leftBehind(target: Target, id: string): string {
-      const path = [1, 0].map((n) => `${base(target, id, n)}.out`).find(existsSync);
+      const path = [1, 0].flatMap((n) => folders.map((dir) => `${base(dir, target, id, n)}.out`)).find(existsSync);
       return path ? readFileSync(path, "utf8") : "";
     },
   };
@@ -51,9 +43,8 @@ export function runFiles({ runs_dir, env, isOver = () => true, clean }: RunFiles
 export function pruneRuns(dir: string, keep: number, isOver: (target_id: string, id: string) => boolean): void {
   try {
     const runs = new Map<string, { paths: string[]; at: number }>();
-    for (const name of readdirSync(dir)) {
-      const [target = "", id = ""] = name.split(".");
-      const path = join(dir, name);
+    for (const path of filesIn(dir)) {
+      const [target = "", id = ""] = basename(path).split(".");
       const run = runs.get(`${target}.${id}`) ?? { paths: [], at: 0 };
       runs.set(`${target}.${id}`, { paths: [...run.paths, path], at: Math.max(run.at, statSync(path).mtimeMs) });
     }
@@ -65,6 +56,25 @@ export function pruneRuns(dir: string, keep: number, isOver: (target_id: string,
   } catch (error) {
     console.error("files of old runs:", error);
   }
+}
+
+/** Removes the files of runs that are over and were last written before that time. Trouble with it is no reason to stop. */
+export function pruneRunsBefore(dir: string, before: number, isOver: (target_id: string, id: string) => boolean): void {
+  try {
+    for (const path of filesIn(dir)) {
+      const [target = "", id = ""] = basename(path).split(".");
+      if (statSync(path).mtimeMs < before && isOver(target, id)) rmSync(path, { force: true });
+    }
+  } catch (error) {
+    console.error("files of old runs:", error);
+  }
+}
+
+/** Also those that went elsewhere while the folder took none. */
+function filesIn(dir: string): string[] {
+  return runFolders(dir)
+    .filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
 }
 
 /** One ssh whose output goes to files of ours; `tail` reads them as they grow. */

@@ -39,3 +39,15 @@ export type SessionBody = {
 
 export type SessionEntry = { [K in keyof SessionBody]: Entry<K, SessionBody[K]> }[keyof SessionBody];
 export const sessionStream = (id: string): string => `session:${id}`;
+
+/** What is written of deletions, in a stream of their own, which no page shows. */
+export const DELETIONS = "sessions";
+/** In the place of an operator's name. */
+export const RETENTION = "retention";
+
+export type DeletionBody = {
+  /** About the session. */
+  session_deleted: { by: string; target: string; entries: number; bytes: number; files: number; last_used: string };
+  /** What machines printed in actions up to that time. The actions themselves stay. */
+  evidence_deleted: { by: string; before: string; entries: number; bytes: number };
+};

@@ -1,4 +1,6 @@
 /** When everything has come to rest: what the clients were told, what both logs hold, and what the host truly did must be one story. */
+import { join } from "node:path";
+import { verifyFile } from "../../src/audit/terminal.ts";
 import type { PveHost } from "../support/pve-host.ts";
 import { disagreement, evidenceMissing, isItsRun, type Said } from "./agreement.ts";
 import type { FaultyConsole } from "./console.ts";
@@ -62,6 +64,9 @@ async function reckonOne(one: FaultyConsole, runs: Map<string, Run>, taps: Taps,
     if (!said.rejected && isItsRun(said, run) && evidenceMissing(said, run) > 0)
       findings.bad("lost", `${one.name}: ${evidenceMissing(said, run)} lines of the record of ${id} are not shown`);
   }
+  const audit = await verifyFile(join(one.dir, "breakglass.db"), []);
+  if (audit.is === "broken")
+    findings.bad("lost", `the audit of ${one.name} does not hold at row ${audit.n}: ${audit.why}`);
   const held = (await one.ask("GET", "/api/pve/cycle"))?.body.running;
   if (held !== null) findings.bad("unresolved", `${one.name} still holds the VM for ${JSON.stringify(held)}`);
 }
