@@ -168,12 +168,12 @@
     $("confirm-yes").hidden = held && isLive;
   };
   on(document, "htmx:confirm", (e) => {
-    if (!dialog.showModal) return; // no <dialog>: htmx asks with window.confirm
     e.preventDefault();
     const { ctx, issueRequest, dropRequest } = e.detail;
     const form = ctx.sourceElement;
-    // A locked VM is nothing for two taps: the confirmation page asks for the lock by its name.
-    if ($("state").dataset.lock && /^(stop|reset|cycle)$/.test(form.id)) {
+    // A locked VM is nothing for two taps: the confirmation page asks for the lock by its name. Safari before 15.4 has no
+    // dialog: there the page asks, as it does without a script.
+    if (!dialog.showModal || ($("state").dataset.lock && /^(stop|reset|cycle)$/.test(form.id))) {
       dropRequest();
       location.href = `${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`;
       return;
@@ -348,6 +348,7 @@
     (e) => {
       const button = e.target.closest?.("button");
       if (!button) return;
+      pressed = button;
       if (e.isTrusted && button.closest("#turn")) {
         // The second of a double tap comes to the same spot; and whoever has words to send was on the way to Send.
         const same = Math.hypot(e.clientX - slot.x, e.clientY - slot.y) < 24;
@@ -373,6 +374,11 @@
     },
     true,
   );
+  // Safari before 15.4 does not tell which button sent a form, and htmx asks the event: Allow and Deny are two of one form.
+  let pressed = null;
+  const sentBy = (e) =>
+    "submitter" in e || Object.assign(e, { submitter: pressed?.form === e.target ? pressed : null });
+  on(document, "submit", sentBy, true);
   // A request on a dead link would lie in the phone and might go out much later. So the server is looked for first.
   let reached = null;
   function reach(what, go, drop) {
@@ -382,7 +388,10 @@
       return say(never);
     }
     say(`The link is not live. “${what.trim()}” will not be sent unless the server answers now…`);
-    fetch("/health", { cache: "no-store", signal: AbortSignal.timeout(4000) })
+    // Not AbortSignal.timeout, which Safari before 16 lacks: without a limit the tap would go out when nobody expects it.
+    const limit = new AbortController();
+    setTimeout(() => limit.abort(), 4000);
+    fetch("/health", { cache: "no-store", signal: limit.signal })
       .then((answer) => answer.ok)
       .catch(() => false)
       .then((there) => {

@@ -72,7 +72,9 @@
   const again = async () => {
     clearTimeout(waiting);
     waiting = -1;
-    const ask = { method: "HEAD", redirect: "manual", cache: "no-store", signal: AbortSignal.timeout?.(15000) };
+    const limit = new AbortController(); // old tablets have no AbortSignal.timeout
+    setTimeout(() => limit.abort(), 15000);
+    const ask = { method: "HEAD", redirect: "manual", cache: "no-store", signal: limit.signal };
     const { ok, status, type } = await fetch("/kiosk", ask).catch(() => ({}));
     waiting = 0;
     // Signed out, here or at the edge: the way in is a page, so that is shown, but not by every try.

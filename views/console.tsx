@@ -42,7 +42,8 @@ export interface ConsoleProps extends PowerPanelProps {
   readonly now: number;
 }
 
-export function Console(props: ConsoleProps) {
+/** `style` is the address of the later part of it. */
+export function Console(props: ConsoleProps & { style: string }) {
   const { target, session, turn, presets, requestIds, items, after, earlier, heartbeat_ms, faults, now } = props;
   const id = session.session_id;
   return (
@@ -93,6 +94,8 @@ export function Console(props: ConsoleProps) {
         </div>
       </main>
       <ConfirmDialog />
+      {/* Here it holds up nothing but the script, and so no dialog opens without it. */}
+      <link rel="stylesheet" href={props.style} />
     </body>
   );
 }

@@ -143,10 +143,13 @@ function TryAgain({ stream, turn, requestId }: { stream: string; turn: string; r
   );
 }
 
+/** What machines say is not read out as it comes, in an incident there is no end of it; what goes wrong is, and whatever people and the agent say. */
+const QUIET = "off";
+
 const Called = ({ id, name, input }: { id: string; name: string; input: unknown }) => {
   const { what, why } = inWords(input);
   return (
-    <li id={id} class="call">
+    <li id={id} class="call" aria-live={QUIET}>
       <b>{plain(name.replace(/^mcp__breakglass__/, ""))}</b> <code>{plain(what)}</code>
       {why && <small>{plain(why)}</small>}
     </li>
@@ -167,6 +170,7 @@ function Returned({
   kept,
 }: { id: string; whole?: string; file?: string } & Extract<SessionEntry, { kind: "returned" }>["body"]) {
   const lines = output.replace(/\s+$/, "").split("\n").length;
+  const quiet = is_error ? undefined : QUIET;
   const verdict = (
     <>
       <b class={is_error ? "tag strong" : "ok"}>{is_error ? "failed" : "done"}</b> {durationWords(duration_ms)}
@@ -174,7 +178,7 @@ function Returned({
   );
   if (!output.trim())
     return (
-      <li id={id} class="ret">
+      <li id={id} class="ret" aria-live={quiet}>
         {verdict} (no output)
       </li>
     );
@@ -191,13 +195,13 @@ function Returned({
   );
   if (lines <= SHORT_LINES && left_out === 0)
     return (
-      <li id={id} class="ret">
+      <li id={id} class="ret" aria-live={quiet}>
         {verdict}
         {shown}
       </li>
     );
   return (
-    <li id={id} class="ret">
+    <li id={id} class="ret" aria-live={quiet}>
       <details>
         <summary>
           {verdict} · {lines} lines

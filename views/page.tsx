@@ -5,6 +5,8 @@ import { Meta } from "./sheet.tsx";
 /** Addresses, with the hash in their names where the server puts one. */
 export interface Assets {
   readonly script: string;
+  /** The later part of the style (views/style.ts). */
+  readonly style: string;
   readonly icon: string;
   readonly touch_icon: string;
   readonly manifest: string;
@@ -26,6 +28,6 @@ export const Page = ({ assets, ...console }: ConsoleProps & { assets: Assets }) 
       <link rel="apple-touch-icon" href={assets.touch_icon} />
       <script src={assets.script} defer />
     </head>
-    <Console {...console} />
+    <Console {...console} style={assets.style} />
   </html>
 );

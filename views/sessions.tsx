@@ -6,17 +6,18 @@ import { plain } from "./plain.tsx";
 import { Sheet } from "./sheet.tsx";
 import { Ago } from "./time.tsx";
 
-/** How many are listed (sessions/session.ts). */
-export const LISTED = 100;
-export const OLDER_SESSIONS = "These are the 100 begun last. Older ones open by their address, and stay in the log.";
-
 export const SessionsPage = ({
   sessions,
+  older,
+  first,
   now,
   requestId,
   targets,
 }: {
   sessions: readonly Session[];
+  /** The address of those that were begun before these, and whether these are the newest. */
+  older: string | null;
+  first: boolean;
   now: number;
   requestId?: string;
   readonly targets: readonly Target[];
@@ -25,8 +26,9 @@ export const SessionsPage = ({
     <h1>Sessions</h1>
     <section aria-label="Sessions">
       <NewSession requestId={requestId} targets={targets} />
-      {sessions.length === 0 && <p>No session yet. The console opens one.</p>}
-      {sessions.length >= LISTED && <p class="soft">{OLDER_SESSIONS}</p>}
+      {sessions.length === 0 && (
+        <p>{first ? "No session yet. The console opens one." : "No session was begun before these."}</p>
+      )}
       <ul class="list">
         {sessions.map((session) => (
           <li>
@@ -50,6 +52,13 @@ export const SessionsPage = ({
           </li>
         ))}
       </ul>
+      {(older !== null || !first) && (
+        <p>
+          {older !== null && <a href={older}>Begun before these</a>}
+          {older !== null && !first && " · "}
+          {!first && <a href="/sessions">The newest</a>}
+        </p>
+      )}
       <p>
         <a href="/audit">Audit: who did what</a> · <a href="/access">Who is signed in</a>
       </p>

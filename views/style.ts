@@ -9,10 +9,18 @@ const FROM = "/* Other pages: one column. */";
 const TO = "/* On a phone the card needs";
 const [from, to] = [source.indexOf(FROM), source.indexOf(TO)];
 if (from < 0 || to < from) throw new Error(`static/console.css has lost its marks: ${FROM} … ${TO}`);
+const [console_, sheet] = [source.slice(0, from) + source.slice(to), source.slice(from, to)];
 
-export const STYLE = minified(source.slice(0, from) + source.slice(to));
+/** How entries and the dialog look: what a first screen can wait for, and a repeat visit has kept. */
+const LATER = /\/\* Later: [^*]*\*\/([\s\S]*?)\/\* Until here\. \*\//g;
+const later = [...console_.matchAll(LATER)].map(([, rules]) => rules);
+if (later.length === 0) throw new Error("static/console.css has lost its marks: Later … Until here");
+
+export const STYLE = minified(console_.replace(LATER, ""));
+/** Of the console a file, named at the end of its page, where it holds nothing up. */
+export const LATER_STYLE = minified(later.join(""));
 /** A second element, behind it, on every page that is not the console. */
-export const SHEET_STYLE = minified(source.slice(from, to));
+export const SHEET_STYLE = LATER_STYLE + minified(sheet);
 
 /** For our own sheet only: no strings with spaces that matter, no `url()`, descendant selectors before a `:` are kept. */
 function minified(css: string): string {

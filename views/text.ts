@@ -15,7 +15,6 @@ import {
 import { isStale } from "../src/target/state.ts";
 import type { Target } from "../src/target/target.ts";
 import { plain } from "./plain.tsx";
-import { LISTED, OLDER_SESSIONS } from "./sessions.tsx";
 import { STATE_WORDS } from "./state.tsx";
 import type { StatusProps } from "./status.tsx";
 import { agoWords, clockWords, durationWords, utcWords } from "./time.tsx";
@@ -81,14 +80,13 @@ export function statusesText(all: readonly Omit<StatusProps, "others">[], now: n
   return cut() + end;
 }
 
-export const sessionsText = (sessions: readonly Session[], withTarget: boolean): string =>
-  (sessions.length >= LISTED ? `${OLDER_SESSIONS}\n` : "") +
+export const sessionsText = (sessions: readonly Session[], withTarget: boolean, older: string | null): string =>
   sessions
     .map(
       (s) =>
         `/sessions/${s.session_id}  ${withTarget ? `${s.target}  ` : ""}${s.turn_active ? "working  " : ""}${plain(s.title)}\n`,
     )
-    .join("");
+    .join("") + (older === null ? "" : `Begun before these: ${older}\n`);
 
 export function actionText(action: Action): string {
   const head = [

@@ -21,7 +21,9 @@ export interface Found {
 export function foundBy(at: number, { name, findings, readings }: CheckBody["check_ended"]): Found | null {
   const worst = findings[0];
   if (!worst || readings.length === 0) return null;
-  return { check: CHECKS[name]?.title ?? name, says: worst.says, level: worst.level, at };
+  // Of a check that found nothing the first line is no news: it would read like a complaint.
+  const says = worst.level === "fine" ? "nothing wrong found" : worst.says;
+  return { check: CHECKS[name]?.title ?? name, says, level: worst.level, at };
 }
 
 /** How many of the newest checks are looked through for the one of a target; each carries all that was read. */

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { OfflinePage } from "../../views/offline.tsx";
-import { SHEET_STYLE, STYLE } from "../../views/style.ts";
+import { LATER_STYLE, SHEET_STYLE, STYLE } from "../../views/style.ts";
 
 export interface Asset {
   readonly path: string;
@@ -31,8 +31,9 @@ export interface Assets {
   /** The CSP sources of the styles that stand in the pages. */
   readonly styleHash: string;
   readonly sheetHash: string;
-  /** The address of the script bundle. */
+  /** The addresses of the script bundle and of the later part of the style. */
   readonly script: string;
+  readonly style: string;
   /** The wall board's own. */
   readonly kiosk: { readonly style: string; readonly script: string };
   find(path: string): Asset | null;
@@ -71,6 +72,7 @@ export function readAssets(): Assets {
     "console.js",
     bundled(readFileSync(htmx, "utf8"), readFileSync(sse, "utf8"), ours("console.js"), ours("phone.js")),
   );
+  const style = hashed("later.css", LATER_STYLE);
   const kiosk = {
     style: hashed("kiosk.css", ours("kiosk.css")),
     script: hashed("kiosk.js", bundled(ours("kiosk.js"), ours("phone.js"))),
@@ -88,6 +90,7 @@ export function readAssets(): Assets {
     styleHash: inPolicy(STYLE),
     sheetHash: inPolicy(SHEET_STYLE),
     script,
+    style,
     kiosk,
     find: (path) => all.get(path) ?? null,
     compress: async () => {

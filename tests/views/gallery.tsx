@@ -27,6 +27,7 @@ import { SessionsPage } from "../../views/sessions.tsx";
 import { Meta } from "../../views/sheet.tsx";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
 import { StatusPage } from "../../views/status.tsx";
+import { LATER_STYLE } from "../../views/style.ts";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
 import { audit } from "./audit-samples.ts";
 import {
@@ -74,7 +75,12 @@ const part = (element: Child) =>
       </body>
     </html>,
   );
-const console = (more: Parameters<typeof page>[0]) => document(<Page assets={assets} {...page(more)} />);
+/** With the later part of the style in the place of the link to it: a gallery has no server. */
+const console = (more: Parameters<typeof page>[0]) =>
+  document(<Page assets={assets} {...page(more)} />).replace(
+    `<link rel="stylesheet" href="${assets.style}"/>`,
+    `<style>${LATER_STYLE}</style>`,
+  );
 /** The dialog as console.js fills and opens it. */
 const asking = (html: string) =>
   html
@@ -291,7 +297,7 @@ export const gallery = (): readonly Shown[] => [
   { name: "an entry, whole", html: document(<EntryPage entry={talk[5]!} sessionId={SESSION} now={NOW} />), ...PHONE },
   {
     name: "sessions",
-    html: document(<SessionsPage targets={[target]} sessions={sessions} now={NOW} requestId="x1234567" />),
+    html: document(<SessionsPage targets={[target]} sessions={sessions} older="/sessions?before=1200" first now={NOW} requestId="x1234567" />),
     ...PHONE,
   },
   { name: "audit", html: document(<AuditPage {...audit.whole} />), ...PHONE },

@@ -14,7 +14,7 @@ const OURS = new Set(
     " ",
   ),
 );
-const ATTRIBUTES = new Set("id class datetime href rel target start tabindex".split(" "));
+const ATTRIBUTES = new Set("id class aria-live datetime href rel target start tabindex".split(" "));
 
 interface Parsed {
   readonly text: string;

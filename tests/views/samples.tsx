@@ -453,6 +453,7 @@ export const page = (more: Partial<ConsoleProps> = {}): ConsoleProps => ({
 
 export const assets = {
   script: "/static/console-0123456789ab.js",
+  style: "/static/later-0123456789ab.css",
   icon: "/static/icon.svg",
   touch_icon: "/static/icon-180.png",
   manifest: "/manifest.webmanifest",
