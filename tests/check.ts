@@ -1,7 +1,7 @@
 /**
  * `bun run check`: everything that must hold, in one command on a fresh clone. It brings what the tests need, checks types,
- * style and the host script, runs the tests in two groups (those that stand the company of others; then the browser, by
- * itself), and ends with the plain line `N passed, N failed`. A step that fails counts as one failed.
+ * style and the host script, runs the tests in two groups (those without a browser, most of which wait more than they work; then those
+ * with one), and ends with the plain line `N passed, N failed`. A step that fails counts as one failed.
  */
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -47,8 +47,8 @@ try {
   const files = [...new Glob("**/*.test.{ts,tsx}").scanSync(join(root, "tests"))].map((file) => `tests/${file}`).sort();
   const browser = files.filter((file) => file.startsWith("tests/e2e/"));
   const rest = files.filter((file) => !browser.includes(file));
-  await step(`tests (${rest.length} files)`, () => together("tests", rest));
-  await step(`tests in a browser (${browser.length} files)`, () => alone("e2e", browser));
+  await step(`tests (${rest.length} files)`, () => together("tests", rest, 3));
+  await step(`tests in a browser (${browser.length} files)`, () => together("e2e", browser, 2));
 } finally {
   rmSync(home, { recursive: true, force: true });
 }
@@ -84,16 +84,9 @@ async function run(name: string, argv: string[], env: Record<string, string>, li
   throw new Error(`${endingInWords(ending)}\n${lines.slice(0, SHOWN_LINES).join("\n")}${more}`);
 }
 
-/** Side by side, each file in a process of its own: one that dies is a failure of that file and no end of the run. */
-async function together(name: string, files: readonly string[]): Promise<string> {
-  return verdict(name, files, [await bunTest(name, files, ["--parallel=2"])]);
-}
-
-/** One after another. `--parallel=1` would be one process for all, and one that dies takes its report along. */
-async function alone(name: string, files: readonly string[]): Promise<string> {
-  const ran: Ran[] = [];
-  for (const [i, file] of files.entries()) ran.push(await bunTest(`${name}-${i}`, [file], []));
-  return verdict(name, files, ran);
+/** So many at a time, each file in a process of its own: one that dies is a failure of that file and no end of the run. */
+async function together(name: string, files: readonly string[], at_once: number): Promise<string> {
+  return verdict(name, files, await bunTest(name, files, [`--parallel=${at_once}`]));
 }
 
 interface Ran {
@@ -115,26 +108,20 @@ async function bunTest(name: string, files: readonly string[], options: readonly
   return { report: readReport(existsSync(xml) ? readFileSync(xml, "utf8") : ""), ending, log };
 }
 
-function verdict(name: string, files: readonly string[], ran: readonly Ran[]): string {
-  const read = ran.flatMap(({ report }) => report.files);
+function verdict(name: string, files: readonly string[], { report, ending, log }: Ran): string {
   const bad = files
-    .filter((file) => !read.includes(file))
+    .filter((file) => !report.files.includes(file))
     .map((file) => `${file}: did not run (it fails to load, dies, or has no test)`);
-  let good = 0;
-  for (const { report, ending, log } of ran) {
-    good += report.passed;
-    skipped += report.skipped;
-    for (const one of report.failures) bad.push(`${one.file}: ${one.name}\n${indented(firstLines(one.says))}`);
-    const clean = ending.is === "exited" && ending.code === 0;
-    if (!clean && bad.length === 0)
-      bad.push(`an error outside of any test (${endingInWords(ending)}); see ${relative(root, log)}`);
-  }
-  passed += good;
+  for (const one of report.failures) bad.push(`${one.file}: ${one.name}\n${indented(firstLines(one.says))}`);
+  const clean = ending.is === "exited" && ending.code === 0;
+  if (!clean && bad.length === 0)
+    bad.push(`an error outside of any test (${endingInWords(ending)}); see ${relative(root, log)}`);
+  passed += report.passed;
+  skipped += report.skipped;
   failed += bad.length;
-  if (bad.length === 0) return `${good} passed`;
-  throw new Told(
-    `${bad.join("\n")}\n${good} passed, ${bad.length} failed; all that was printed is in out/check/${name}*.log`,
-  );
+  if (bad.length === 0) return `${report.passed} passed`;
+  const counts = `${report.passed} passed, ${bad.length} failed`;
+  throw new Told(`${bad.join("\n")}\n${counts}; all that was printed is in out/check/${name}.log`);
 }
 
 function firstLines(text: string): string {
