@@ -151,9 +151,13 @@ export interface ToFiles {
  * a legacy run on the PVE host and leave the VM off). Nothing here ends it by itself.
  */
 export function startToFiles(spawn: ToFiles): Pick<Child, "pid" | "ended" | "signal"> {
-  const out = openSync(spawn.stdout, "a", 0o600);
-  const err = openSync(spawn.stderr, "a", 0o600);
+  const files: number[] = [];
   try {
+    const [out, err] = [spawn.stdout, spawn.stderr].map((path) => {
+      const file = openSync(path, "a", 0o600);
+      files.push(file);
+      return file;
+    });
     const child = Bun.spawn([...spawn.argv], {
       env: { ...spawn.env },
       stdin: "ignore",
@@ -172,8 +176,7 @@ export function startToFiles(spawn: ToFiles): Pick<Child, "pid" | "ended" | "sig
     const { pid, ended, signal } = neverStarted(error instanceof Error ? error.message : String(error));
     return { pid, ended, signal };
   } finally {
-    closeSync(out);
-    closeSync(err);
+    for (const file of files) closeSync(file);
   }
 }
 

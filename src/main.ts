@@ -7,6 +7,7 @@ import { createApp } from "./app.ts";
 import { openConsole } from "./assemble.ts";
 import { BadSetting, type Config, onPort, readConfig } from "./config.ts";
 import { readAssets } from "./console/assets.ts";
+import { SOCKET_BODY_LIMIT } from "./console/body.ts";
 import { ourSecrets } from "./secrets/ours.ts";
 import { cleanPrinted } from "./secrets/printed.ts";
 import { Redaction } from "./secrets/redact.ts";
@@ -64,8 +65,10 @@ function serveOrExit() {
     return Bun.serve({
       hostname: config.host,
       port: config.port,
-      // Streams beat every BREAKGLASS_SSE_KEEPALIVE_SECONDS; the default of 10 s would cut them (measured).
+      // Streams beat every BREAKGLASS_SSE_KEEPALIVE_SECONDS; the default of 10 s would cut them (measured). A POST that waits for a
+      // verb is not cut by it: Bun counts from the answer's first byte (330 s waited for with 255, Bun 1.4.5).
       idleTimeout: 255,
+      maxRequestBodySize: SOCKET_BODY_LIMIT,
       fetch(request, server) {
         peers.set(request, server.requestIP(request)?.address ?? "");
         return app ? app.fetch(request) : new Response("starting", { status: 503, headers: { "Retry-After": "1" } });

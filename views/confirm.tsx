@@ -105,7 +105,10 @@ export const ConfirmPage = ({
         </p>
       )}
       <p class="do">
-        <a class="button quiet" href={`/?target=${target.id}`}>
+        <a
+          class="button quiet"
+          href={`/api/pve/${verb.name}?${new URLSearchParams({ target: target.id, not_now: "1", request_id: requestId })}`}
+        >
           Not now
         </a>
         <button type="submit" class={verb.mutates ? "go" : "quiet"}>

@@ -24,9 +24,7 @@ export const EnrolPage = ({ name, address, requestId, note, warning, again, lab 
     <p class="lead">
       Choose the password by which you sign in on the day when the edge is down. This link is good once.
     </p>
-    {again && (
-      <p>Once it is set, the old password and the old recovery codes end, and so does every sign-in of {name}.</p>
-    )}
+    {again && <p>Once it is set, the old password, codes, sign-ins and wall boards of {name} end.</p>}
     {warning && <p class="held">{warning}</p>}
     {note && (
       <p class="held" role="alert">

@@ -11,7 +11,7 @@ import { readBody } from "../console/body.ts";
 import { Refusal, refuse } from "../refusal.ts";
 import { PLAIN_HTTP_ALLOWED, PLAIN_HTTP_REFUSED, withCookies } from "./cookies.ts";
 import { neighbourhood } from "./network.ts";
-import { type Env, LOCAL_PREFIX } from "./operator.ts";
+import { type Env, isOf, LOCAL_PREFIX } from "./operator.ts";
 import { hashPassword, PASSWORD_ADVICE, whyNot } from "./password.ts";
 import type { Proven } from "./prove.ts";
 import { NEVER_KEPT, type SignInDeps } from "./sign-in.tsx";
@@ -33,32 +33,28 @@ export function enrolment(config: Config, deps: SignInDeps & { begin(c: Context,
 
   app.get("/enrol/:token", async (c) => {
     const name = operators.linkFor(c.req.param("token"));
-    if (name === null) {
-      await delays.afterAFailure(neighbourhood(deps.from(c)));
-      return answerRefusal(c, OVER, { headers: NEVER_KEPT });
-    }
+    if (name === null) return over(c);
     return form(c, name, 200, "");
   });
 
   app.post("/enrol/:token", async (c) => {
+    const foreign = forms.foreign(c);
+    if (foreign) return answerRefusal(c, foreign);
     const said = await readBody(c, Enrolment, "send {password, again}");
     const refusal = forms.refusal(c, said.request_id);
     if (refusal) return answerRefusal(c, refusal);
     const token = c.req.param("token");
     const name = operators.linkFor(token);
-    if (name === null) {
-      await delays.afterAFailure(neighbourhood(deps.from(c)));
-      return answerRefusal(c, OVER, { headers: NEVER_KEPT });
-    }
+    if (name === null) return over(c);
     const wrong =
       said.password === said.again ? whyNot(said.password, name) : "The two are not the same; type them again.";
     if (wrong) return form(c, name, 422, wrong);
     // Whoever holds a link was let in at the terminal: no storm of guesses may keep them waiting.
     const hash = await turns.take({ ...forms.whose(c, name), known: true }, () => hashPassword(said.password));
     const enrolled = made(() => operators.enrol(token, hash));
-    if (!enrolled) return answerRefusal(c, OVER, { headers: NEVER_KEPT });
+    if (!enrolled) return over(c);
     // An enrolled name that enrols again has lost a password or a phone.
-    sign_ins.end((one) => one.name === LOCAL_PREFIX + name);
+    sign_ins.end((one) => isOf(one, LOCAL_PREFIX + name));
     tell({ is: "enrolled", name: LOCAL_PREFIX + name, from: deps.from(c) });
     deps.begin(c, { short: name, name: LOCAL_PREFIX + name, how: "enrolment" });
     return withCookies(
@@ -72,6 +68,12 @@ export function enrolment(config: Config, deps: SignInDeps & { begin(c: Context,
       }),
     );
   });
+
+  async function over(c: Context): Promise<Response> {
+    tell({ is: "link_refused", name: null, from: deps.from(c), why: c.req.method === "GET" ? "opened" : "posted to" });
+    await delays.afterAFailure(neighbourhood(deps.from(c)));
+    return answerRefusal(c, OVER, { headers: NEVER_KEPT });
+  }
 
   async function form(c: Context, name: string, status: 200 | 422, note: string): Promise<Response> {
     const way = cookies.way(c);

@@ -11,6 +11,8 @@ import { openStore, type Store, storePath } from "./store.ts";
 
 export const LINK_HOLDS_MS = 15 * 60_000;
 export const CODES = 10;
+/** A page that is reloaded later than this makes codes anew. */
+const REQUEST_HOLDS_MS = 30 * 24 * 60 * 60_000;
 /** 31 letters and digits that can't be taken for one another. */
 const ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz";
 
@@ -92,9 +94,19 @@ export class Operators {
     this.store.db.query("update operator set password = ? where name = ?").run(password_hash, name);
   }
 
-  /** The earlier codes end. Shown once: what is kept are hashes. */
-  makeCodes(name: string): string[] {
-    return this.write(() => this.freshCodes(name));
+  /**
+   * The earlier codes end. Shown once: what is kept are hashes. Null when this request made some before: a page that is loaded
+   * again must not end those that were just written down.
+   */
+  makeCodes(name: string, request_id: string): string[] | null {
+    const id = hashOf(`${name} ${request_id}`);
+    return this.write(() => {
+      this.store.db.query("delete from codes_request where at <= ?").run(this.now() - REQUEST_HOLDS_MS);
+      const { changes } = this.store.db
+        .query("insert or ignore into codes_request (id, at) values (?, ?)")
+        .run(id, this.now());
+      return changes === 0 ? null : this.freshCodes(name);
+    });
   }
 
   /** True once for each code. With 74 random bits a code needs no slow hash, and so no place in the queue. */

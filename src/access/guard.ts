@@ -161,7 +161,7 @@ const BOARD_ONLY = new Refusal(
   "This device shows the wall board and nothing else; to do more on it, go to /login.",
 );
 
-function askForProof(c: Context): Promise<Response> {
+export function askForProof(c: Context): Promise<Response> {
   const sentence = "Stop, reset and cycle want your password once more; nothing was done yet.";
   const back = c.req.header("referer");
   const page = back !== undefined && URL.canParse(back) ? new URL(back) : null;

@@ -25,15 +25,25 @@ export function leave(
     .run(JSON.stringify({ is, name, from, why, at: Date.now(), times: 1 }));
 }
 
+/** What was handed over and is still in the file. */
+const handedOver = new WeakMap<Store, Set<number>>();
+
 export function takeLeft(store: Store, take: (event: AccessEvent) => void): void {
+  const handed = handedOver.get(store) ?? new Set<number>();
+  handedOver.set(store, handed);
   try {
-    for (const { id, body } of store.db.query("select id, body from told order by id").all() as {
-      id: number;
-      body: string;
-    }[]) {
+    const rows = store.db.query("select id, body from told order by id").all() as { id: number; body: string }[];
+    // All of them before the first is deleted: a disk that refuses the deletion must keep none back, and have none told again.
+    for (const { id, body } of rows) {
+      if (handed.has(id)) continue;
+      handed.add(id);
       const read = Left.safeParse(JSON.parse(body));
       if (read.success) take(read.data);
+    }
+    for (const { id } of rows) {
       store.db.query("delete from told where id = ?").run(id);
+      // The number may be given again.
+      handed.delete(id);
     }
   } catch (error) {
     console.error("access:", error);

@@ -15,7 +15,13 @@ export interface Operator {
 
 /** What Hono apps behind the guard may read: `c.get("operator")`. Not set on the few addresses that need no sign-in. */
 export type Env = {
-  Variables: { operator: Operator /** The lab says so on every page, refusals too. */; lab?: boolean };
+  Variables: {
+    operator: Operator;
+    /** The lab says so on every page, refusals too. */
+    lab?: boolean;
+    /** Of an act that leaves no entry: what came of it, for the audit. Left out: it was done. */
+    came_of?: string;
+  };
 };
 
 export const LAB_OPERATOR = "lab";
@@ -25,3 +31,7 @@ export const METRICS_OPERATOR = "token:metrics";
 export const LOCAL_PREFIX = "local:";
 export const KIOSK_PREFIX = "kiosk:";
 export const SIGNED_IN_OPERATOR = `${LOCAL_PREFIX}token`;
+
+/** A wall board belongs to whoever opened it, and has no limit of its own: what ends their sign-ins ends it, too. */
+export const isOf = (one: { readonly name: string }, operator: string): boolean =>
+  one.name === operator || one.name === KIOSK_PREFIX + operator;

@@ -25,14 +25,19 @@ export function ownForms(config: Config, deps: { from(c: Context): string; ids: 
       return ids.make(bound, "login");
     },
 
-    /** Null when it is ours and may be read; else what to answer. */
-    refusal(c: Context, id: string | undefined): Refusal | null {
+    /** Before the body is read: what to answer where nothing in it could make it ours; else null. */
+    foreign(c: Context): Refusal | null {
       if (cookies.way(c) === "refused") return new Refusal(403, PLAIN_HTTP_REFUSED);
       const from = provenanceOf(c, config.access.origins, false);
-      if (from === "ours") return null;
+      return from === "ours" || (from === "silent" && cookies.form(c) !== undefined) ? null : FOREIGN;
+    },
+
+    /** Null when it is ours and may be read; else what to answer. */
+    refusal(c: Context, id: string | undefined): Refusal | null {
+      const foreign = this.foreign(c);
+      if (foreign || provenanceOf(c, config.access.origins, false) === "ours") return foreign;
       const bound = cookies.form(c);
-      const proven = from === "silent" && id !== undefined && bound !== undefined && ids.proves(id, bound, "login");
-      return proven ? null : FOREIGN;
+      return id !== undefined && bound !== undefined && ids.proves(id, bound, "login") ? null : FOREIGN;
     },
 
     /** Whose attempt this is, for the order in which passwords are looked at. */

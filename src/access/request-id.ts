@@ -4,10 +4,18 @@
  * It knows no forms and no store: an id proves itself, also after a restart.
  */
 import { randomBytes } from "node:crypto";
+import { refuse } from "../refusal.ts";
 import { sameSecret, seal } from "./digest.ts";
 
 /** What any request id must look like, ours or a program's own. */
 export const isRequestId = (text: string): boolean => /^[A-Za-z0-9_-]{8,64}$/.test(text);
+
+/** A program's or a form's request id, or one of ours where there is none. Malformed: Refusal 422. */
+export function requestIdOf(given: string | undefined): string {
+  if (given === undefined || given === "") return crypto.randomUUID();
+  if (!isRequestId(given)) refuse(422, "a request id is 8 to 64 letters, digits, - or _; send one of those, or none");
+  return given;
+}
 
 export interface RequestIds {
   /** A fresh id that only `operatorName` can use. A purpose sets ids apart that must not stand for one another. */

@@ -14,8 +14,9 @@ import { PLAIN_HTTP_REFUSED, withCookies } from "./cookies.ts";
 import { deviceOf } from "./device.ts";
 import { made } from "./enrol.tsx";
 import { neighbourhood } from "./network.ts";
-import { type Env, KIOSK_PREFIX, LOCAL_PREFIX, type Operator, SIGNED_IN_OPERATOR } from "./operator.ts";
+import { type Env, isOf, KIOSK_PREFIX, LOCAL_PREFIX, type Operator, SIGNED_IN_OPERATOR } from "./operator.ts";
 import { hashPassword, whyNot } from "./password.ts";
+import { requestIdOf } from "./request-id.ts";
 import { NEVER_KEPT, type SignInDeps } from "./sign-in.tsx";
 import type { SignIn } from "./sign-ins.ts";
 import { isProved } from "./step-up.ts";
@@ -37,6 +38,8 @@ const Password = z.object({
   request_id: z.string().optional(),
 });
 
+const Codes = z.object({ request_id: z.string().optional() });
+
 export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
   const app = new Hono<Env>();
   const { sign_ins, operators, cookies, ids, tell, turns } = deps;
@@ -48,7 +51,7 @@ export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
     const me = c.get("operator");
     if (!said.sign_in && !said.all) refuse(422, "say which: a sign-in of the list, or all of them");
     const { ended, for_good } = sign_ins.end((one) =>
-      said.all ? said.all === "everybody" || belongsTo(one, me) : one.id === said.sign_in,
+      said.all ? said.all === "everybody" || isOf(one, me.name) : one.id === said.sign_in,
     );
     if (said.sign_in && ended.length === 0) refuse(404, "that sign-in has ended already; reload /access");
     for (const one of ended)
@@ -93,14 +96,18 @@ export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
     const hash = await turns.take(whose, () => hashPassword(said.password));
     made(() => operators.setPassword(name, hash));
     // Whoever knew the old one is out.
-    sign_ins.end((one) => one.name === me.name && one.id !== me.sign_in!.id);
+    sign_ins.end((one) => isOf(one, me.name) && one.id !== me.sign_in!.id);
     tell({ is: "password_changed", name: me.name, from: deps.from(c) });
     return answer(c, { json: { status: "changed" }, text: () => "Changed.\n", page: { seeOther: "/access" } });
   });
 
   app.post("/access/codes", async (c) => {
+    const said = await readBody(c, Codes, "send nothing, or a form of this console");
     const { me, name } = enrolledAndProved(c);
-    const codes = made(() => operators.makeCodes(name));
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    const codes =
+      made(() => operators.makeCodes(name, request_id)) ??
+      refuse(409, "the codes were made already with this request, and are shown only once; for others go to /access");
     tell({ is: "codes_made", name: me.name, from: deps.from(c) });
     return answer(c, {
       json: { recovery_codes: codes },
@@ -154,9 +161,6 @@ export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
 
   return app;
 }
-
-/** A wall board belongs to whoever opened it. */
-const belongsTo = (one: SignIn, me: Operator): boolean => one.name === me.name || one.name === KIOSK_PREFIX + me.name;
 
 const inPublic = (one: SignIn, me: Operator) => ({
   id: one.id,

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
 import type { Config } from "../config.ts";
 import { answer, answerRefusal } from "../console/answer.tsx";
-import { BODY_LIMIT, readBody } from "../console/body.ts";
+import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
 import { type Cookies, PLAIN_HTTP_ALLOWED, PLAIN_HTTP_REFUSED, withCookies } from "./cookies.ts";
 import type { Delays } from "./delay.ts";
@@ -55,8 +55,8 @@ export function signIn(config: Config, deps: SignInDeps) {
   });
 
   app.post("/login", async (c) => {
-    if (Number(c.req.header("content-length") ?? 0) > BODY_LIMIT)
-      refuse(413, "that is too long for a sign-in; send the name and the password alone");
+    const foreign = forms.foreign(c);
+    if (foreign) return answerRefusal(c, foreign);
     const said = await readBody(c, SignInBody, "send {name, password}, {name, code} or {token}");
     const refusal = forms.refusal(c, said.request_id);
     if (refusal) return answerRefusal(c, refusal);

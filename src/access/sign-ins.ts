@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { digest } from "./digest.ts";
+import { BEARER_OPERATOR, isOf, SIGNED_IN_OPERATOR } from "./operator.ts";
 import type { Store } from "./store.ts";
 
 export const IDLE_MS = 30 * 60_000;
@@ -69,7 +70,7 @@ export class SignIns {
       name: b.name,
       kind: b.kind,
       how: b.how,
-      mark: b.how === "token" ? (this.token_mark ?? "") : "",
+      mark: isByToken(b) ? (this.token_mark ?? "") : "",
       begun_at: at,
       seen_at: at,
       proved_at: b.kind === "kiosk" ? 0 : at,
@@ -77,7 +78,8 @@ export class SignIns {
       device: b.device.slice(0, 64),
     };
     this.rows.set(row.hash, row);
-    if (!this.save(row)) this.unsaved.add(row.hash);
+    this.unsaved.add(row.hash);
+    this.save(row);
     return { value, sign_in: row };
   }
 
@@ -141,7 +143,7 @@ export class SignIns {
   }
 
   private holds(row: Row): boolean {
-    const by_token = row.how === "token" && this.token_mark !== TOKEN_UNKNOWN;
+    const by_token = isByToken(row) && this.token_mark !== TOKEN_UNKNOWN;
     if (by_token && (this.token_mark === "" || row.mark !== this.token_mark)) return false;
     if (row.kind === "kiosk") return true;
     const at = this.now();
@@ -198,21 +200,19 @@ export class SignIns {
     for (const [hash, row] of before) if (!this.rows.has(hash)) this.tellOver(row.id);
   }
 
-  private save(row: Row): boolean {
+  /** What was on the disk once is only ever updated there: a row that is gone was revoked at the terminal, and stays gone. */
+  private save(row: Row): void {
     try {
-      this.store.db
-        .query(
-          `insert into sign_in (hash, id, name, kind, how, mark, begun_at, seen_at, proved_at, came_from, device)
-           values ($hash, $id, $name, $kind, $how, $mark, $begun_at, $seen_at, $proved_at, $came_from, $device)
-           on conflict (hash) do update set seen_at = excluded.seen_at, proved_at = excluded.proved_at`,
-        )
-        .run({ ...row });
-      this.written.set(row.hash, row.seen_at);
-      this.unsaved.delete(row.hash);
-      return true;
+      const { hash, seen_at, proved_at } = row;
+      if (this.unsaved.has(hash)) this.store.db.query(INSERT).run({ ...row });
+      else
+        this.store.db
+          .query("update sign_in set seen_at = $seen_at, proved_at = $proved_at where hash = $hash")
+          .run({ hash, seen_at, proved_at });
+      this.written.set(hash, seen_at);
+      this.unsaved.delete(hash);
     } catch (error) {
       this.say(error);
-      return false;
     }
   }
 
@@ -222,5 +222,12 @@ export class SignIns {
     console.error("breakglass: sign-ins are kept in memory alone, the disk refuses:", error);
   }
 }
+
+const INSERT = `insert into sign_in (hash, id, name, kind, how, mark, begun_at, seen_at, proved_at, came_from, device)
+  values ($hash, $id, $name, $kind, $how, $mark, $begun_at, $seen_at, $proved_at, $came_from, $device)`;
+
+/** A wall board that the token opened stands and falls with that token, as its operator's own sign-in does. */
+const isByToken = (one: Beginning): boolean =>
+  one.how === "token" || (one.kind === "kiosk" && (isOf(one, SIGNED_IN_OPERATOR) || isOf(one, BEARER_OPERATOR)));
 
 const hashOf = (value: string): string => digest(value).toString("hex");

@@ -20,6 +20,9 @@ export interface Store {
 export const storePath = (data_dir: string): string => join(data_dir, "access", "operators.db");
 
 const VERSION = 1;
+/** Came later, and is no version of its own: an older console passes it by, and must be able to open this file. */
+const LATER = `
+  create table if not exists codes_request (id text primary key, at integer not null) strict;`;
 const SCHEMA = `
   create table operator (name text primary key, password text not null, enrolled_at integer not null) strict;
   create table link (hash text primary key, name text not null, expires_at integer not null) strict;
@@ -80,11 +83,12 @@ function prepare(db: Database): void {
   const version = () => (db.query("pragma user_version").get() as { user_version: number }).user_version;
   if (version() > VERSION)
     throw new Error(`it was written by a newer Breakglass (${version()}; this one knows ${VERSION})`);
-  if (version() === VERSION) return;
   // The console and the terminal may both be the first.
-  db.transaction(() => {
-    if (version() === 0) db.run(`${SCHEMA} pragma user_version = ${VERSION};`);
-  }).immediate();
+  if (version() !== VERSION)
+    db.transaction(() => {
+      if (version() === 0) db.run(`${SCHEMA} pragma user_version = ${VERSION};`);
+    }).immediate();
+  db.run(LATER);
 }
 
 function kept(db: Database, trouble: string | null): Store {

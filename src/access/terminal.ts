@@ -10,14 +10,14 @@ import { type Config, readConfig } from "../config.ts";
 import { isOperatorName, LINK_HOLDS_MS, Operators } from "./enrolled.ts";
 import { leave } from "./left.ts";
 import { isLoopback } from "./network.ts";
-import { LOCAL_PREFIX } from "./operator.ts";
+import { isOf, LOCAL_PREFIX } from "./operator.ts";
 import { nameOf } from "./prove.ts";
 import { SignIns, TOKEN_UNKNOWN } from "./sign-ins.ts";
 import { openStore } from "./store.ts";
 
 export const ACCESS_USAGE = `       bun run access enrol <name>           prints a link by which <name> sets a password; good once, for 15 minutes
        bun run access operators              who is enrolled
-       bun run access remove <name>          ends their password, codes and sign-ins
+       bun run access remove <name>          ends their password, codes, sign-ins and wall boards
        bun run access sessions               who is signed in, and where
        bun run access revoke <id>|<name>|all ends one sign-in, all of one operator, or everybody's`;
 
@@ -49,7 +49,7 @@ export function accessAtTerminal(what: AccessWord, named: string | undefined, wh
       case "remove": {
         const name = nameOf(named ?? "");
         if (!operators.remove(name)) return no(`nobody called '${name}' is enrolled.`);
-        const { ended } = sign_ins.end((one) => one.name === LOCAL_PREFIX + name);
+        const { ended } = sign_ins.end((one) => isOf(one, LOCAL_PREFIX + name));
         leave(store, { is: "removed", name: LOCAL_PREFIX + name, from: who, why: "" });
         console.log(`Removed ${name}; ${ended.length} sign-ins ended.`);
         return 0;
@@ -66,7 +66,7 @@ export function accessAtTerminal(what: AccessWord, named: string | undefined, wh
       case "revoke": {
         if (!named) return no("say which: an id of `bun run access sessions`, an operator's name, or all.");
         const name = named.startsWith(LOCAL_PREFIX) ? named : LOCAL_PREFIX + nameOf(named);
-        const { ended } = sign_ins.end((one) => named === "all" || one.id === named || one.name === name);
+        const { ended } = sign_ins.end((one) => named === "all" || one.id === named || isOf(one, name));
         if (ended.length === 0) return no(`there is no sign-in called '${named}'.`);
         for (const one of ended)
           leave(store, { is: "revoked", name: one.name, from: who, why: `${one.kind} on ${one.device}` });

@@ -10,6 +10,8 @@ export interface AccessEvent {
     | "header_refused"
     | "sign_in_failed"
     | "token_refused"
+    /** An enrolment link that is none, is too old, or was used. */
+    | "link_refused"
     | "link_made"
     | "enrolled"
     | "removed"
@@ -32,14 +34,19 @@ export interface AccessEvent {
 
 export type Tell = (event: Pick<AccessEvent, "is" | "name" | "from"> & { why?: string }) => void;
 
-const GATHERED: ReadonlySet<AccessEvent["is"]> = new Set(["header_refused", "sign_in_failed", "token_refused"]);
+const GATHERED: ReadonlySet<AccessEvent["is"]> = new Set([
+  "header_refused",
+  "sign_in_failed",
+  "token_refused",
+  "link_refused",
+]);
 const GATHER_MS = 60_000;
 /** Beyond this many strangers in a minute, the rest are told as one. */
 const MOST_STRANGERS = 200;
 
 export class Told {
   private readonly followers = new Set<(event: AccessEvent) => void>();
-  private readonly held = new Map<string, AccessEvent & { times: number }>();
+  private readonly held = new Map<string, AccessEvent & { times: number; why: string }>();
 
   constructor(private readonly now: () => number) {}
 
@@ -50,6 +57,7 @@ export class Told {
     const again = this.held.get(key);
     if (again) {
       again.times++;
+      again.why = event.why;
       return;
     }
     this.pass(event);

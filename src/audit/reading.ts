@@ -24,6 +24,8 @@ const CONSOLE = "console";
  */
 const READERS: { readonly [K in keyof Read]?: (body: Read[K], entry: Entry) => Said | null } = {
   opened: ({ target, by }) => ({ who: by, what: "session opened", decision: "accepted", target }),
+  // The first prompt gives a title as well, and has a row of its own.
+  titled: ({ by, renamed }) => (renamed ? { who: by, what: "session renamed", decision: "accepted" } : null),
   session_deleted: ({ by, target, entries, files, bytes, last_used }, { about }) => ({
     who: by,
     what: "session deleted",

@@ -11,8 +11,14 @@ import type { Act } from "./left.ts";
 import { Refusals } from "./refusals.ts";
 import type { AuditTable } from "./table.ts";
 
-/** Acts that leave no entry in the log: the lab's faults, and a command that was stopped. */
+/**
+ * Acts that leave no entry in the log: the lab's faults, and a command that was stopped. `/api/confirming` is none: it says what an
+ * operator looks at, a tap is still to come, and every dialog would be two rows.
+ */
 const NO_ENTRY = [/^\/lab\/fault$/, /\/run\/[^/]+\/stop$/];
+/** Refusals that are drawn as a page of their own, or where no route was. Not each 4xx or 5xx: an action that failed was none. */
+const DRAWN: ReadonlySet<number> = new Set([404, 405, 422]);
+
 export interface AuditWatch {
   /** Before the guard. */
   readonly refusals: MiddlewareHandler<Env>;
@@ -38,7 +44,7 @@ export function auditWatch(audit: AuditTable, whence: (c: Context) => string): A
       const what = `${c.req.method} ${pathOf(c)}`;
       // What was shown and does not count, access tells by itself; here is only who showed nothing at all.
       const stranger = status === 401 && unsafe && c.req.path !== "/login" && !c.req.header("authorization");
-      if (stranger || status === 421 || status === 403 || (unsafe && c.error !== undefined))
+      if (stranger || status === 421 || status === 403 || (unsafe && (c.error !== undefined || DRAWN.has(status))))
         refusals.seen({
           ...by,
           // A flood of made-up addresses is one kind of refusal.
@@ -49,7 +55,7 @@ export function auditWatch(audit: AuditTable, whence: (c: Context) => string): A
           detail: status === 421 ? `${what} of ${c.req.header("host") ?? "no name"}` : (c.error?.message ?? ""),
         });
       else if (unsafe && status < 400 && NO_ENTRY.some((path) => path.test(c.req.path)))
-        audit.note({ ...by, what, decision: "accepted", outcome: "done" });
+        audit.note({ ...by, what, decision: "accepted", outcome: c.get("came_of") ?? "done" });
     },
     asking: (c, next) => {
       const operator: Operator | undefined = c.get("operator");
@@ -82,7 +88,7 @@ export function auditWatch(audit: AuditTable, whence: (c: Context) => string): A
           what,
           target: "",
           request_id: "",
-          outcome: "401",
+          outcome: event.is === "link_refused" ? "410" : "401",
           detail: `${event.name ? `claimed ${event.name}; ` : ""}${why}`,
         },
         event.times,
@@ -101,6 +107,7 @@ const WORDS: Readonly<Record<AccessEvent["is"], string>> = {
   header_refused: "user header",
   sign_in_failed: "sign-in",
   token_refused: "token",
+  link_refused: "enrolment link",
   link_made: "enrolment link made",
   enrolled: "enrolled",
   removed: "operator removed",
@@ -111,7 +118,12 @@ const WORDS: Readonly<Record<AccessEvent["is"], string>> = {
   kiosk_opened: "wall board opened",
 };
 
-const REFUSED: ReadonlySet<AccessEvent["is"]> = new Set(["header_refused", "sign_in_failed", "token_refused"]);
+const REFUSED: ReadonlySet<AccessEvent["is"]> = new Set([
+  "header_refused",
+  "sign_in_failed",
+  "token_refused",
+  "link_refused",
+]);
 
 /** Without ids, which differ each time: a flood must stay one kind. */
 const pathOf = (c: Context): string =>

@@ -20,6 +20,7 @@ export function formOf(request: Request): Form {
 export interface Answer {
   readonly status?: number;
   readonly json?: unknown;
+  /** Left out, it is what the page has in its `<main>`; where there is no page, the text. */
   readonly fragment?: () => Html;
   /** A page, or the address that a browser is sent to with 303. */
   readonly page?: (() => Html) | { readonly seeOther: string };
@@ -36,7 +37,15 @@ export async function answer(c: Context, a: Answer): Promise<Response> {
       headers: headers("text/html; charset=utf-8"),
     });
   const form = formOf(c.req.raw);
-  if (form === "fragment" && a.fragment) return html(a.fragment, false);
+  if (form === "fragment") {
+    const { fragment, page, text } = a;
+    if (fragment) return html(fragment, false);
+    if (typeof page === "function") {
+      const whole = await page().toString();
+      return html(() => mainOf(whole), false);
+    }
+    if (page === undefined && text) return html(() => <pre>{text()}</pre>, false);
+  }
   if ((form === "page" || form === "fragment") && a.page) {
     if (typeof a.page === "function") return html(a.page, true);
     return new Response(null, { status: 303, headers: { ...a.headers, Location: a.page.seeOther } });
@@ -48,6 +57,13 @@ export async function answer(c: Context, a: Answer): Promise<Response> {
   if (typeof a.page === "function") return html(a.page, true);
   if (a.text) return new Response(a.text(), { status, headers: headers("text/plain; charset=utf-8") });
   return new Response(null, { status, headers: a.headers });
+}
+
+/** Text is escaped, so no tag in the page but our own is one. */
+function mainOf(page: string): string {
+  const [from, to] = [page.indexOf(">", page.indexOf("<main")) + 1, page.lastIndexOf("</main>")];
+  if (to < from) throw new Error("a page without a <main> has no fragment");
+  return page.slice(from, to);
 }
 
 /** A refusal or a bug in the caller's form: one sentence, the true status code. */

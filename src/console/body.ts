@@ -6,11 +6,15 @@ import { refuse } from "../refusal.ts";
 /** The most a body may weigh, bytes: a prompt in its worst encoding and a little more. */
 export const BODY_LIMIT = 400 * 1024;
 
+/** What the socket lets in at most, bytes: beyond BODY_LIMIT far enough that our own sentence answers what was pasted by mistake. */
+export const SOCKET_BODY_LIMIT = 1024 * 1024;
+
 export async function readBody<T>(c: Context, schema: z.ZodType<T>, otherwise: string): Promise<T> {
   const type = c.req.header("content-type") ?? "";
+  const body = await bytesOf(c);
   const raw = /^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(type)
-    ? await c.req.parseBody().catch(() => refuse(400, "the form could not be read; send it again"))
-    : fromJson(await c.req.text());
+    ? await fromForm(body, type)
+    : fromJson(new TextDecoder().decode(body));
   const read = schema.safeParse(raw);
   if (!read.success) {
     const issue = read.error.issues[0];
@@ -18,6 +22,38 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>, otherwise: s
     refuse(422, `${where}${issue?.message ?? "not understood"}; ${otherwise}`);
   }
   return read.data;
+}
+
+/** The length that they say is no proof: what comes is counted, and what is over is not read. */
+async function bytesOf(c: Context): Promise<Buffer<ArrayBuffer>> {
+  const { body } = c.req.raw;
+  if (Number(c.req.header("content-length") ?? 0) > BODY_LIMIT) tooLong();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const reader = body?.getReader();
+  for (;;) {
+    // Cut by the sender, or by the socket at its own limit.
+    const got = await reader?.read().catch(() => refuse(400, "the body could not be read; send it again"));
+    if (!got || got.done) return Buffer.concat(parts);
+    size += got.value.length;
+    if (size > BODY_LIMIT) {
+      void reader?.cancel().catch(() => {});
+      tooLong();
+    }
+    parts.push(got.value);
+  }
+}
+
+function tooLong(): never {
+  refuse(413, `the body has more than ${BODY_LIMIT} bytes, and nothing here needs so many; send less`);
+}
+
+async function fromForm(body: Buffer<ArrayBuffer>, type: string): Promise<unknown> {
+  try {
+    return Object.fromEntries(await new Response(body, { headers: { "content-type": type } }).formData());
+  } catch {
+    refuse(400, "the form could not be read; send it again");
+  }
 }
 
 function fromJson(text: string): unknown {

@@ -120,10 +120,11 @@ export function drawFor(session: string, log: Log, now: () => number): Draw {
         .map((item) => text(<Streamed item={item} session={session} log={log} seq={seq} now={now()} />))
         .join("");
     },
-    json: (entry) => {
+    json: (entry, passed) => {
       const data = read(entry);
-      return data && JSON.stringify(data);
+      return passed ? null : data && JSON.stringify(data);
     },
+    subject: (entry) => (isPower(entry) ? `${entry.stream} ${entry.about}` : null),
   };
 }
 

@@ -7,15 +7,23 @@ export type Format = "html" | "json";
 export interface Draw {
   /** A batch of entries as one HTML event's data, "" when they draw nothing. */
   html(entries: readonly Entry[]): string;
-  /** One entry as JSON, null when it is none for readers. */
-  json(entry: Entry): string | null;
+  /** One entry as JSON, null when it is none for readers. `passed`: nobody needs its data, it is only to be remembered. */
+  json(entry: Entry, passed?: boolean): string | null;
+  /** What an entry's data is the whole state of, so that in one frame the last of it says all; null for what stands for itself. */
+  subject?(entry: Entry): string | null;
 }
 
 export function frame(entries: readonly Entry[], format: Format, draw: Draw): Uint8Array {
   if (format === "html") return bytes(frameOf(entries.at(-1)!.seq, draw.html(entries)));
+  const last = new Map<string, number>();
+  for (const entry of entries) {
+    const subject = draw.subject?.(entry) ?? null;
+    if (subject !== null) last.set(subject, entry.seq);
+  }
   let text = "";
   for (const entry of entries) {
-    const data = draw.json(entry);
+    const subject = draw.subject?.(entry) ?? null;
+    const data = draw.json(entry, subject !== null && last.get(subject) !== entry.seq);
     if (data !== null) text += frameOf(entry.seq, data);
   }
   return bytes(text);

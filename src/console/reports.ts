@@ -48,7 +48,8 @@ export function reportRoutes(reports: Reports) {
 function inWords(report: string): string {
   const field = (name: string) => {
     const found = new RegExp(`"${name}"\\s*:\\s*"([^"\\\\]{0,200})`).exec(report)?.[1] ?? "?";
-    return plain(found).replace(/\s+/g, " ");
+    // Behind it is a link that is good once: who can read our log could use it first.
+    return plain(found.replace(/(\/enrol\/).*/s, "$1…")).replace(/\s+/g, " ");
   };
   return `${field("effective-directive")} kept out ${field("blocked-uri")} (${field("source-file")})`;
 }

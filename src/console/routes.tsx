@@ -25,7 +25,7 @@ import type { Session, Sessions } from "../sessions/session.ts";
 import type { Turns } from "../sessions/turn.ts";
 import type { State } from "../target/state.ts";
 import { streamOf, type Target, targetNamed } from "../target/target.ts";
-import { answer, formOf } from "./answer.tsx";
+import { answer } from "./answer.tsx";
 import { Drawn, type Item, isCheck, isElsewhere, itemsOf } from "./draw.tsx";
 import { positionOf } from "./live.ts";
 import { tailDocument } from "./tail.tsx";
@@ -68,19 +68,23 @@ export function consoleRoutes(parts: ConsoleParts) {
   });
 
   app.get("/sessions", (c) => {
-    const all = sessions.list();
+    const before = positionOf(null, c.req.query("before"), log.head) || undefined;
+    const { sessions: all, older: from } = sessions.list(before);
+    const older = from === null ? null : `/sessions?before=${from}`;
     const now = Date.now();
     return answer(c, {
-      json: { sessions: all },
+      json: { sessions: all, older },
       page: () => (
         <SessionsPage
           sessions={all}
+          older={older}
+          first={before === undefined}
           now={now}
           requestId={parts.requestIds.make(c.get("operator").name)}
           targets={targets}
         />
       ),
-      text: () => sessionsText(all, targets.length > 1),
+      text: () => sessionsText(all, targets.length > 1, older),
     });
   });
 
@@ -174,7 +178,6 @@ export function consoleRoutes(parts: ConsoleParts) {
         running: holder,
       },
       page: () => <StatusPage {...seen} others={others} />,
-      fragment: formOf(c.req.raw) === "fragment" ? () => <StatusPage {...seen} /> : undefined,
       text: () => (all ? statusesText(all, now) : statusText(seen)),
     });
   });

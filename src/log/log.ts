@@ -55,6 +55,8 @@ export interface Log {
   readonly head: number;
   /** The newest committed seq of these streams, 0 when none. */
   last(streams: readonly StreamRange[]): number;
+  /** Of each stream whose name begins so, its newest seq; newest first. */
+  lastOfEach(prefix: string): { readonly stream: string; readonly seq: number }[];
   /** Called after each commit with what it wrote, in order, synchronously. Returns the way to stop. */
   follow(told: (entries: readonly Entry[]) => void): () => void;
   close(): Promise<void>;

@@ -14,6 +14,9 @@ export interface Opened {
   readonly moved_aside: string | null;
 }
 
+/** How long a writer waits for another one, ms: everything else stands still meanwhile. */
+export const PATIENCE_MS = 2000;
+
 /** Each step takes the schema one version further; steps are only ever added. */
 const STEPS: readonly string[] = ["schema.sql", "audit.sql", "erase.sql"].map((name) =>
   readFileSync(join(import.meta.dir, name), "utf8"),
@@ -61,7 +64,7 @@ function connect(path: string, synchronous: "NORMAL" | "FULL"): Database {
   const db = new Database(path, { create: true, strict: true });
   db.run("pragma journal_mode = wal");
   db.run(`pragma synchronous = ${synchronous}`);
-  db.run("pragma busy_timeout = 2000");
+  db.run(`pragma busy_timeout = ${PATIENCE_MS}`);
   // What is deleted or moved is overwritten in its old place, too: a page that was split keeps its old half otherwise.
   db.run("pragma secure_delete = on");
   return db;

@@ -17,7 +17,7 @@ import {
   LogUnwritable,
   type StreamRange,
 } from "./log.ts";
-import { openDatabase } from "./open.ts";
+import { openDatabase, PATIENCE_MS } from "./open.ts";
 
 interface Row {
   seq: number;
@@ -36,6 +36,10 @@ interface Waiting {
 }
 
 const COLUMNS = "seq, at, stream, kind, about, body";
+/** How often what is kept in memory is offered to the disk again, ms. */
+const TRY_AGAIN_MS = 3000;
+/** How long a retry waits for another writer, ms: everything stands still meanwhile, and nobody asked for it. */
+const LITTLE_PATIENCE_MS = 50;
 
 export class SqliteLog implements Log, Erasing {
   /** Where an unreadable file went at the start, or null. */
@@ -51,6 +55,7 @@ export class SqliteLog implements Log, Erasing {
   private committed: number;
   private flushing = false;
   private next = 0;
+  private again: ReturnType<typeof setTimeout> | null = null;
   private erasure: Promise<void> | null = null;
   private closed = false;
 
@@ -70,6 +75,8 @@ export class SqliteLog implements Log, Erasing {
     this.committed = (
       this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }
     ).seq;
+    // A row of the audit may be there without its entry, where the console ended while the disk refused: its number is taken.
+    this.next = (this.chatter.query("select coalesce(max(entry), 0) as seq from audit").get() as { seq: number }).seq;
     companion?.begin(opened, opened.moved_aside);
   }
 
@@ -96,8 +103,10 @@ export class SqliteLog implements Log, Erasing {
   private flush(): void {
     const batch = this.waiting;
     this.waiting = [];
-    if (batch.length === 0) return;
-    const db = batch.some((w) => w.drafts.some((d) => d.durable)) ? this.durable : this.chatter;
+    if (batch.length === 0 && this.unsaved.length === 0) return;
+    // What was kept waited long enough to be on the disk for good.
+    const durable = this.unsaved.length > 0 || batch.some((w) => w.drafts.some((d) => d.durable));
+    const db = durable ? this.durable : this.chatter;
     let results: Appended[][];
     try {
       results = db.transaction(() => {
@@ -105,10 +114,7 @@ export class SqliteLog implements Log, Erasing {
         for (const { entry, once } of this.unsaved) this.insert(db, entry, once);
         return batch.map((w) => w.drafts.map((draft) => this.write(db, draft, w.moment)));
       })();
-      this.companion?.settled(true);
-      this.unsaved = [];
-      this.trouble = null;
-      this.checkpoint.committed();
+      this.written();
     } catch (error) {
       this.companion?.settled(false);
       this.trouble = error instanceof Error ? error.message : String(error);
@@ -123,10 +129,39 @@ export class SqliteLog implements Log, Erasing {
         kept.push(w);
         results.push(w.drafts.map((draft) => this.keep(draft, w.moment)));
       }
+      if (this.unsaved.length > 0) this.tryAgain();
       this.settle(kept, results);
       return;
     }
     this.settle(batch, results);
+  }
+
+  /** The transaction is over, and whatever was kept went with it. */
+  private written(): void {
+    this.companion?.settled(true);
+    this.unsaved = [];
+    this.trouble = null;
+    this.stopTrying();
+    this.checkpoint.committed();
+  }
+
+  private tryAgain(): void {
+    if (this.again || this.closed) return;
+    this.again = setTimeout(() => {
+      this.again = null;
+      this.durable.run(`pragma busy_timeout = ${LITTLE_PATIENCE_MS}`);
+      try {
+        this.flush();
+      } finally {
+        this.durable.run(`pragma busy_timeout = ${PATIENCE_MS}`);
+      }
+    }, TRY_AGAIN_MS);
+    this.again.unref();
+  }
+
+  private stopTrying(): void {
+    if (this.again) clearTimeout(this.again);
+    this.again = null;
   }
 
   weightOf(what: Erasable): { entries: number; bytes: number } {
@@ -146,10 +181,7 @@ export class SqliteLog implements Log, Erasing {
         markErasing(db, what);
         return entry;
       })();
-      this.companion?.settled(true);
-      this.unsaved = [];
-      this.trouble = null;
-      this.checkpoint.committed();
+      this.written();
       this.settle([], [[{ entry, fresh: true }]]);
       return entry;
     } catch (error) {
@@ -272,9 +304,9 @@ export class SqliteLog implements Log, Erasing {
     const values = streams.flatMap((s) => [s.stream, after(s.from ?? 0), before, limit]);
     const found = this.rows(sql, [...values, limit]);
     if (this.unsaved.length === 0) return found;
-    const more = this.unsaved
-      .map((u) => u.entry)
-      .filter((e) => streams.some((s) => s.stream === e.stream && e.seq > after(s.from ?? 0)) && e.seq < before);
+    const more = this.inMemory(
+      (e) => streams.some((s) => s.stream === e.stream && e.seq > after(s.from ?? 0)) && e.seq < before,
+    );
     return [...found, ...more].sort((a, b) => (order === "asc" ? a.seq - b.seq : b.seq - a.seq)).slice(0, limit);
   }
 
@@ -283,33 +315,57 @@ export class SqliteLog implements Log, Erasing {
       stream,
       about,
     ]);
-    const more = this.unsaved.map((u) => u.entry).filter((e) => e.stream === stream && e.about === about);
+    const more = this.inMemory((e) => e.stream === stream && e.about === about);
     return more.length === 0 ? found : [...found, ...more];
   }
 
   newest(q: { stream: string | null; kind: string; limit: number; before?: number }): Entry[] {
     const before = q.before ?? Number.MAX_SAFE_INTEGER;
-    return q.stream === null
-      ? this.rows(`select ${COLUMNS} from entry where kind = ? and seq < ? order by seq desc limit ?`, [
-          q.kind,
-          before,
-          q.limit,
-        ])
-      : this.rows(`select ${COLUMNS} from entry where kind = ? and stream = ? and seq < ? order by seq desc limit ?`, [
-          q.kind,
-          q.stream,
-          before,
-          q.limit,
-        ]);
+    const found =
+      q.stream === null
+        ? this.rows(`select ${COLUMNS} from entry where kind = ? and seq < ? order by seq desc limit ?`, [
+            q.kind,
+            before,
+            q.limit,
+          ])
+        : this.rows(
+            `select ${COLUMNS} from entry where kind = ? and stream = ? and seq < ? order by seq desc limit ?`,
+            [q.kind, q.stream, before, q.limit],
+          );
+    const more = this.inMemory(
+      (e) => e.kind === q.kind && e.seq < before && (q.stream === null || e.stream === q.stream),
+    );
+    return more.length === 0 ? found : [...found, ...more].sort((a, b) => b.seq - a.seq).slice(0, q.limit);
   }
 
   unfinished(kind: string, ends: readonly string[]): Entry[] {
     const marks = ends.map(() => "?").join(", ");
-    return this.rows(
+    const found = this.rows(
       `select ${COLUMNS} from entry as a where kind = ? and not exists
          (select 1 from entry as b where b.stream = a.stream and b.about = a.about and b.kind in (${marks})) order by seq`,
       [kind, ...ends],
     );
+    const ended = this.inMemory((e) => ends.includes(e.kind));
+    // An end never comes to the disk before what it ends.
+    const open = [...found, ...this.inMemory((e) => e.kind === kind)];
+    return open.filter((e) => !ended.some((end) => end.stream === e.stream && end.about === e.about));
+  }
+
+  lastOfEach(prefix: string): { stream: string; seq: number }[] {
+    // From one stream to the one before it, by the index: reading all entries would take longer with each.
+    const found = this.chatter
+      .query(
+        `with recursive each(stream) as (
+           select max(stream) from entry where stream >= ?1 and stream < ?2
+           union all
+           select (select max(stream) from entry where stream >= ?1 and stream < each.stream) from each where stream is not null
+         )
+         select stream, (select max(seq) from entry where entry.stream = each.stream) as seq from each where stream is not null`,
+      )
+      .all(prefix, `${prefix}\u{10ffff}`) as { stream: string; seq: number }[];
+    const last = new Map(found.map(({ stream, seq }) => [stream, seq]));
+    for (const { stream, seq } of this.inMemory((e) => e.stream.startsWith(prefix))) last.set(stream, seq);
+    return [...last].map(([stream, seq]) => ({ stream, seq })).sort((a, b) => b.seq - a.seq);
   }
 
   last(streams: readonly StreamRange[]): number {
@@ -325,10 +381,16 @@ export class SqliteLog implements Log, Erasing {
     this.closed = true;
     await this.erasure?.catch(() => {});
     this.flush();
+    this.stopTrying();
     this.companion?.close();
     this.checkpoint.close();
     this.chatter.close();
     if (this.durable !== this.chatter) this.durable.close();
+  }
+
+  /** Of what the disk has not taken yet, oldest first. */
+  private inMemory(these: (entry: Entry) => boolean): Entry[] {
+    return this.unsaved.map((u) => u.entry).filter(these);
   }
 
   private rows(sql: string, values: SQLQueryBindings[], db = this.chatter): Entry[] {

@@ -67,6 +67,8 @@ export interface ToolCall {
   readonly tool_id?: string;
   /** Aborted when the turn is over: end what can be ended (an ssh to the VM; never a mutating verb), then answer. */
   readonly signal?: AbortSignal;
+  /** Aborted as soon as somebody stops the turn, a moment before `signal`: nothing begins any more. */
+  readonly stopping?: AbortSignal;
 }
 
 export interface ToolAnswer {

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { DeletePage } from "../../views/delete.tsx";
 import type { Env } from "../access/operator.ts";
-import type { RequestIds } from "../access/request-id.ts";
+import { type RequestIds, requestIdOf } from "../access/request-id.ts";
 import { answer } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
@@ -42,8 +42,10 @@ export function deletionRoutes({ deletions, sessions, targets, requestIds, keep_
   });
 
   app.post("/api/session/:id/delete", async (c) => {
-    await readBody(c, z.object({ request_id: z.string().optional() }), "send nothing, or a form of this console");
-    const weight = deletions.delete(c.req.param("id"), c.get("operator").name);
+    const Delete = z.object({ request_id: z.string().optional() });
+    const said = await readBody(c, Delete, "send nothing, or a form of this console");
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    const weight = deletions.delete(c.req.param("id"), c.get("operator").name, request_id);
     return answer(c, {
       json: { deleted: true, ...weight },
       text: () => "The session is deleted.\n",

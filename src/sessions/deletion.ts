@@ -30,9 +30,19 @@ export class Deletions {
     return { entries, files: left.files, bytes: bytes + left.bytes };
   }
 
-  /** It is gone when this returns; the disk is freed by and by. Throws Refusal 404 and 409, and LogUnwritable. */
-  delete(id: string, by: string): { entries: number; files: number; bytes: number } {
+  /**
+   * It is gone when this returns; the disk is freed by and by. A request id that came before gets the first answer. Throws
+   * Refusal 404, 409 and 422, and LogUnwritable.
+   */
+  delete(id: string, by: string, request_id?: string): { entries: number; files: number; bytes: number } {
     const { log, sessions, busy, gone, leavings } = this.tools;
+    const once = request_id && `delete:${request_id}`;
+    const first = once ? log.once(once) : null;
+    if (first) {
+      if (first.about !== id) refuse(422, "this request id deleted another session; reload the page and send again");
+      const { entries, files, bytes } = first.body as DeletionBody["session_deleted"];
+      return { entries, files, bytes };
+    }
     const session = sessions.find(id) ?? refuse(404, "session not found");
     const running = busy(id);
     if (running) refuse(409, `${running} in this session; stop it or wait for its end, then delete`);
@@ -47,7 +57,7 @@ export class Deletions {
     // No await from here on: a prompt that came in between would begin in a session that is half gone.
     log.erase(
       { stream: `session:${id}` },
-      { stream: DELETIONS, kind: "session_deleted", about: id, body, durable: true },
+      { stream: DELETIONS, kind: "session_deleted", about: id, body, durable: true, once },
     );
     leavings.remove(id, conversations);
     gone(id);

@@ -3,7 +3,8 @@ import type { Entry } from "../log/log.ts";
 
 export type SessionBody = {
   opened: { target: string; by: string };
-  titled: { title: string; by: string };
+  /** `renamed`: by an operator; otherwise it is the first prompt's beginning. */
+  titled: { title: string; by: string; renamed?: true };
   prompted: { text: string; by: string; model: string | null };
   /** The agent is up; its own conversation id, by which the next turn resumes. */
   agent_started: { session_id: string; agent: string };

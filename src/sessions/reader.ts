@@ -26,7 +26,7 @@ export function readerOf(earlier: (entry: Entry) => readonly Entry[]) {
               .reduce(foldAction, null as Action | null);
       const now = foldAction(before, entry);
       actions.set(id, now);
-      return now && { kind: "action", action: now, id: entry.seq };
+      return now && { kind: "action", action: streamed(now), id: entry.seq };
     }
     if (isApproval(entry)) {
       const id = entry.about ?? "";
@@ -42,6 +42,21 @@ export function readerOf(earlier: (entry: Entry) => readonly Entry[]) {
     const read = plain(entry as SessionEntry | CheckEntry | TargetEntry);
     return read && { ...read, id: entry.seq };
   };
+}
+
+/** What of each of an action's outputs goes over the stream, characters: it goes again with every change. */
+const STREAMED = 16 * 1024;
+
+const streamed = (action: Action): Action => ({
+  ...action,
+  stdout: endOf(action.stdout, action.id),
+  stderr: endOf(action.stderr, action.id),
+});
+
+function endOf(text: string, id: string): string {
+  if (text.length <= STREAMED) return text;
+  const cut = text.indexOf("\n", text.length - STREAMED) + 1 || text.length - STREAMED;
+  return `[${cut} characters before this are left out here; GET /api/pve/actions/${id} has them]\n${text.slice(cut)}`;
 }
 
 /** As programs have it, from the stream and as the answer to an answer. A question can't be allowed: it is another kind. */

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ComposerId } from "../../views/composer.tsx";
 import { RefusalFragment } from "../../views/refusal.tsx";
 import type { Env } from "../access/operator.ts";
-import type { RequestIds } from "../access/request-id.ts";
+import { type RequestIds, requestIdOf } from "../access/request-id.ts";
 import { CHECK_NAMES, CHECKS } from "../checks/check.ts";
 import { answer } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
@@ -26,7 +26,6 @@ export interface SessionParts {
   readonly models: readonly string[];
 }
 
-const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 const Prompt = z.object({
   prompt: z.string({ error: "a prompt is text" }).optional(),
   /** A preset by its name: the page need not carry the words of all of them over a thin link. */
@@ -60,13 +59,14 @@ export function sessionRoutes(parts: SessionParts) {
     });
 
   app.post("/api/session", async (c) => {
-    const { target } = await readBody(
+    const said = await readBody(
       c,
-      z.object({ target: z.string().optional() }),
+      z.object({ target: z.string().optional(), request_id: z.string().optional() }),
       "leave target out for the first one",
     );
-    const on = targetNamed(parts.targets, target);
-    const session_id = await sessions.open(on.id, c.get("operator").name);
+    const on = targetNamed(parts.targets, said.target);
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    const session_id = await sessions.open(on.id, c.get("operator").name, request_id);
     const at = `/sessions/${session_id}`;
     return answer(c, {
       json: { session_id },
@@ -119,9 +119,11 @@ export function sessionRoutes(parts: SessionParts) {
     if (!sessions.find(session)) refuse(404, "session not found");
     const Title = z.object({
       title: z.string().trim().min(1, "a title needs a word").max(120, "120 characters at most"),
+      request_id: z.string().optional(),
     });
-    const { title } = await readBody(c, Title, "send {title}");
-    await sessions.title(session, title.replace(/\s+/g, " "), c.get("operator").name);
+    const said = await readBody(c, Title, "send {title}");
+    const request_id = requestIdOf(c.req.header("idempotency-key") ?? said.request_id);
+    await sessions.rename(session, said.title.replace(/\s+/g, " "), c.get("operator").name, request_id);
     return answer(c, { json: sessions.find(session), page: { seeOther: "/sessions" }, fragment: () => "" });
   });
 
@@ -134,12 +136,4 @@ function chosen(models: readonly string[], name: string | null | undefined): str
   if (models.includes(name)) return name;
   const shown = name.length > 60 ? `${name.slice(0, 60)}…` : name;
   refuse(422, `there is no model '${shown}' here; choose one of ${models.join(", ")}, or leave it out`);
-}
-
-/** A program's or a form's request id, or one of ours where there is none. Malformed: 422. */
-export function requestIdOf(given: string | undefined): string {
-  if (given === undefined || given === "") return crypto.randomUUID();
-  if (!REQUEST_ID.test(given))
-    refuse(422, "a request id is 8 to 64 letters, digits, - or _; send one of those, or none");
-  return given;
 }

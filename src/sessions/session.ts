@@ -1,5 +1,6 @@
 /** A session: a conversation that the server owns. Read off the log; clients attach to it. */
 import type { Entry, Log, StreamRange } from "../log/log.ts";
+import { refuse } from "../refusal.ts";
 import { streamOf } from "../target/target.ts";
 import { type SessionBody, sessionStream } from "./event.ts";
 
@@ -13,8 +14,8 @@ export interface Session {
   readonly turn_active: boolean;
 }
 
-/** How many of the newest sessions are looked through for the latest at a time. */
-const PAGE = 200;
+/** How many a list has. */
+const LISTED = 100;
 
 type Opened = Entry<"opened", SessionBody["opened"]>;
 
@@ -25,11 +26,21 @@ export class Sessions {
     private readonly active: (session: string) => boolean,
   ) {}
 
-  /** Resolves with the new session's id once it is committed. */
-  async open(target: string, by: string): Promise<string> {
-    const id = this.newId();
-    await this.log.append({ stream: sessionStream(id), kind: "opened", body: { target, by }, durable: true });
-    return id;
+  /**
+   * Resolves with the new session's id once it is committed; a request id that came before gives the first one's. Deleting a
+   * session ends its request id as well. Throws Refusal 422 for a request id that opened a session on another target.
+   */
+  async open(target: string, by: string, request_id?: string): Promise<string> {
+    const { entry } = await this.log.append({
+      stream: sessionStream(this.newId()),
+      kind: "opened",
+      body: { target, by },
+      durable: true,
+      once: request_id && `session:${request_id}`,
+    });
+    if ((entry as Opened).body.target !== target)
+      refuse(422, "this request id opened a session on another target; reload the page and send again");
+    return entry.stream.slice("session:".length);
   }
 
   find(id: string): Session | null {
@@ -37,22 +48,23 @@ export class Sessions {
     return opened ? this.fromOpened(opened) : null;
   }
 
-  /** Newest first by their latest entry; at most `limit`. */
-  list(limit = 100): Session[] {
-    const all = this.log.newest({ stream: null, kind: "opened", limit }) as Opened[];
-    return all.map((opened) => this.fromOpened(opened)).sort((a, b) => b.last_seq - a.last_seq);
+  /** Those that were begun last, or last before an entry, newest first by their latest entry; `older` is where to go on, or null. */
+  list(before?: number, limit = LISTED): { sessions: Session[]; older: number | null } {
+    const found = this.log.newest({ stream: null, kind: "opened", limit: limit + 1, before }) as Opened[];
+    const opened = found.slice(0, limit);
+    return {
+      sessions: opened.map((o) => this.fromOpened(o)).sort((a, b) => b.last_seq - a.last_seq),
+      older: found.length > limit ? opened.at(-1)!.seq : null,
+    };
   }
 
   /** The session with the latest entry of those on one of these targets; null when there is none. */
   latest(targets: readonly string[]): Session | null {
-    let before: number | undefined;
-    for (;;) {
-      const opened = this.log.newest({ stream: null, kind: "opened", limit: PAGE, before }) as Opened[];
-      const theirs = opened.filter((o) => targets.includes(o.body.target)).map((o) => this.fromOpened(o));
-      if (theirs.length > 0) return theirs.reduce((a, b) => (b.last_seq > a.last_seq ? b : a));
-      if (opened.length < PAGE) return null;
-      before = opened.at(-1)!.seq;
+    for (const { stream } of this.log.lastOfEach("session:")) {
+      const opened = this.opened(stream.slice("session:".length));
+      if (opened && targets.includes(opened.body.target)) return this.fromOpened(opened);
     }
+    return null;
   }
 
   /** The streams that a page of this session holds: its own, and its target's since it began. */
@@ -62,8 +74,16 @@ export class Sessions {
     return [{ stream: opened.stream }, { stream: streamOf({ id: opened.body.target }), from: opened.seq }];
   }
 
-  async title(id: string, title: string, by: string): Promise<void> {
-    await this.log.append({ stream: sessionStream(id), kind: "titled", body: { title, by } });
+  /** A request id that came before changes nothing; with another title it is refused, 422. */
+  async rename(id: string, title: string, by: string, request_id: string): Promise<void> {
+    const { entry } = await this.log.append({
+      stream: sessionStream(id),
+      kind: "titled",
+      body: { title, by, renamed: true },
+      once: `title:${id}:${request_id}`,
+    });
+    if ((entry.body as SessionBody["titled"]).title !== title)
+      refuse(422, "this request id gave another title; reload the page and send again");
   }
 
   private opened(id: string): Opened | null {

@@ -55,6 +55,8 @@ interface Running {
 export const PROMPT_LIMIT = 65_536;
 /** A turn that said what went wrong is over this soon after it. */
 const AT_ITS_END_MS = 6_000;
+/** How long a turn that broke off waits for the proof that its agent is gone; an agent takes some seconds at most. */
+const STOPPED_WITHIN_MS = 20_000;
 /** Entries that are looked through for an agent which forgot the session. */
 const RECALLED = 400;
 
@@ -167,8 +169,8 @@ export class Turns {
     const { log, agent, limit_ms, whisper } = this.tools;
     const stream = sessionStream(prompt.session);
     const began = performance.now();
-    const write = (kind: keyof SessionBody, body: unknown, durable = false) =>
-      log.append({ ...this.entry(stream, holder.turn, kind, body as never), durable });
+    const write = (kind: keyof SessionBody, body: unknown, how: Pick<Draft, "durable" | "rescue"> = {}) =>
+      log.append({ ...this.entry(stream, holder.turn, kind, body as never), ...how });
     let stopClock = () => {};
     try {
       const running = agent.start({
@@ -203,7 +205,8 @@ export class Turns {
         await write(kind, kept ? { ...body, kept } : body);
       }
       partial.clear();
-      if (holder.cancelled_by) await write("cancelled", { by: holder.cancelled_by, ended: await running.stop() }, true);
+      if (holder.cancelled_by)
+        await write("cancelled", { by: holder.cancelled_by, ended: await running.stop() }, { durable: true });
       else if (overran)
         await write("failed", {
           error: `The turn was ended after its limit of ${Math.round(limit_ms / 60_000)} min (${await running.stop()}). Ask for the next step in a new prompt.`,
@@ -211,10 +214,17 @@ export class Turns {
     } catch (error) {
       console.error("turn:", error);
       const why = error instanceof Error ? error.message : String(error);
-      await write("failed", { error: `The turn broke off inside the console: ${why}` }).catch(() => {});
+      // Before the session is free: two agents must not be at work in one conversation.
+      const ended = await endedWithin(STOPPED_WITHIN_MS, holder.agent);
+      await write(
+        "failed",
+        { error: `The turn broke off inside the console: ${why}${ended && ` (${ended})`}` },
+        { rescue: true },
+      ).catch(() => {});
     } finally {
       stopClock();
-      await write("turn_ended", { after_ms: Math.round(performance.now() - began) }, true).catch((error) =>
+      const after_ms = Math.round(performance.now() - began);
+      await write("turn_ended", { after_ms }, { durable: true, rescue: true }).catch((error) =>
         console.error("turn_ended could not be written:", error),
       );
     }
@@ -241,6 +251,18 @@ export class Turns {
   ): Draft {
     return { stream, kind, about: turn, body };
   }
+}
+
+/** What became of an agent that nobody listens to any more, in words; "" where none had started. */
+async function endedWithin(limit_ms: number, agent: AgentTurn | null): Promise<string> {
+  if (!agent) return "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`its agent could not be seen to end within ${limit_ms / 1000} s`), limit_ms);
+  });
+  const ended = await Promise.race([agent.stop().catch((error) => `its agent: ${error}`), late]);
+  clearTimeout(timer);
+  return ended;
 }
 
 interface Before {

@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { IDLE_MS, LONGEST_MS, SignIns, TOKEN_UNKNOWN } from "../../src/access/sign-ins.ts";
 import { PROOF_HOLDS_MS } from "../../src/access/step-up.ts";
 import { openStore } from "../../src/access/store.ts";
 import { cookieOf, type Door, enrolled, FORM, OWN, openDoor, PASSWORD, signInWith, TOKEN } from "../support/door.ts";
+import { scrubbed } from "../support/server.ts";
 
 let folder = "";
 let doors = 0;
@@ -99,6 +100,75 @@ test("the wall board: opened from a signed-in page, it sees the board and its st
   expect((await d.ask("/kiosk", { cookie: board })).status).toBe(401);
 });
 
+/** At the server's own terminal: a process of its own, on the same file. */
+function atTheTerminal(d: Door, ...words: string[]): string {
+  const run = Bun.spawnSync([process.execPath, join(import.meta.dir, "../../src/terminal.ts"), ...words], {
+    env: scrubbed({ BREAKGLASS_DATA_DIR: dirname(d.data_dir), API_BEARER_TOKEN: TOKEN }),
+  });
+  return `${run.exitCode} ${run.stdout}`;
+}
+
+test("whatever ends an operator's sign-ins ends the wall boards they opened: removed, revoked, another password, enrolled anew", async () => {
+  const d = door({}, undefined, { now: Date.now() });
+  const next = "quite another set of words";
+  const open = async (signed_in: string) => cookieOf(await post(d, "/access/kiosk", signed_in));
+  const holds = async (board: string) => (await d.ask("/kiosk", { cookie: board })).status;
+  const annas = await open((await enrolled(d, "anna")).cookie);
+  let board = await open((await enrolled(d, "viktor")).cookie);
+  expect([await holds(board), await holds(annas)]).toEqual([200, 200]);
+
+  const { cookie } = await enrolled(d, "viktor");
+  expect(await holds(board)).toBe(401);
+  board = await open(cookieOf(await signInWith(d, { name: "viktor", password: PASSWORD })));
+  await post(d, "/access/password", cookie, { password: next, again: next });
+  expect(await holds(board)).toBe(401);
+  board = await open(cookieOf(await signInWith(d, { name: "viktor", password: next })));
+  expect(atTheTerminal(d, "revoke", "viktor")).toStartWith("0 2 ended.");
+  expect(await holds(board)).toBe(401);
+  board = await open(cookieOf(await signInWith(d, { name: "viktor", password: next })));
+  expect(await holds(board)).toBe(200);
+  expect(atTheTerminal(d, "remove", "viktor")).toBe("0 Removed viktor; 1 sign-ins ended.\n");
+  expect([await holds(board), await holds(annas)]).toEqual([401, 200]);
+});
+
+test("a wall board that the token opened ends with another token, one that an operator opened does not", async () => {
+  const d = door();
+  const by_token = cookieOf(await post(d, "/access/kiosk", cookieOf(await signInWith(d, { token: TOKEN }))));
+  const by_bearer = cookieOf(await d.ask("/access/kiosk", { authorization: `Bearer ${TOKEN}` }, "{}"));
+  const by_operator = cookieOf(await post(d, "/access/kiosk", (await enrolled(d, "viktor")).cookie));
+  const seen = async (at: Door) =>
+    Promise.all([by_token, by_bearer, by_operator].map(async (cookie) => (await at.ask("/kiosk", { cookie })).status));
+  expect(await seen(d)).toEqual([200, 200, 200]);
+  d.access.close();
+  const data = dirname(d.data_dir);
+  expect(await seen(door({}, data, d.at))).toEqual([200, 200, 200]);
+  const other = door({ API_BEARER_TOKEN: "another-long-enough-token" }, data, d.at);
+  expect(await seen(other)).toEqual([401, 401, 200]);
+});
+
+test("a sign-in that was revoked while one of its requests was at work stays ended, in memory and on disk", () => {
+  const data = join(folder, String(doors++));
+  const at = { now: Date.now() };
+  const [store, other] = [openStore(data), openStore(data)];
+  const here = new SignIns(store, () => at.now, "");
+  const { value } = here.begin({
+    name: "local:viktor",
+    kind: "operator",
+    how: "password",
+    came_from: "203.0.113.5",
+    device: "a program",
+  });
+  const found = here.find(value)!;
+  expect(new SignIns(other, () => at.now, TOKEN_UNKNOWN).end(() => true).ended.length).toBe(1);
+  at.now += 5 * 60_000;
+  here.seen(found);
+  here.proved(found.id);
+  expect(here.find(value)).toBeNull();
+  expect(other.db.query("select count(*) as n from sign_in").get()).toEqual({ n: 0 });
+  store.close();
+  other.close();
+});
+
 test("a wall board's cookie counts before the edge's header, and its device signs in or out like any other", async () => {
   const d = door({ BREAKGLASS_TRUSTED_PROXIES: "10.0.0.9" });
   const edge = { "x-test-peer": "10.0.0.9", "x-authentik-username": "viktor" };
@@ -174,6 +244,14 @@ test("password and codes are changed with a fresh proof alone; the other sign-in
   expect((await signInWith(d, { name: "viktor", code: made.recovery_codes[0]! })).status).toBe(200);
   expect((await signInWith(d, { name: "viktor", password: PASSWORD })).status).toBe(401);
   expect((await signInWith(d, { name: "viktor", password: next })).status).toBe(200);
+  // A reload of the page with the codes must not end those that were just written down.
+  const once = { request_id: "new-codes-0001" };
+  const [first] = ((await (await post(d, "/access/codes", cookie, once)).json()) as { recovery_codes: string[] })
+    .recovery_codes;
+  const reloaded = await post(d, "/access/codes", cookie, once);
+  expect([reloaded.status, await reloaded.text()]).toEqual([409, expect.stringContaining("made already")]);
+  expect((await signInWith(d, { name: "viktor", code: first! })).status).toBe(200);
+  expect((await post(d, "/access/codes", cookie, { request_id: "odd id" })).status).toBe(422);
   // The token's holder has neither.
   const token = cookieOf(await signInWith(d, { token: TOKEN }));
   expect((await post(d, "/access/codes", token)).status).toBe(422);

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { markOf } from "../../src/agent/claude.ts";
 import { claudeCli } from "../support/claude-cli.ts";
 import { type Ledger, openLedger } from "../support/ledger.ts";
 import { type ApiReply, type ApiRequest, type MessagesApi, messagesApi, textOf } from "../support/messages-api.ts";
@@ -70,7 +71,8 @@ beforeAll(async () => {
     BREAKGLASS_KEY_PATH: host.sshd.identity,
     BREAKGLASS_RUNBOOKS: join(dir, "runbooks"),
   });
-  ledger.watch(server.pid, "BREAKGLASS_TURN=");
+  // Its own mark: other consoles may run on this machine.
+  ledger.watch(server.pid, `BREAKGLASS_TURN=${markOf(data)}`);
 }, 600_000);
 afterAll(async () => {
   await server?.stop();

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Operators } from "../../src/access/enrolled.ts";
+import { openStore } from "../../src/access/store.ts";
 import { type AuditRow, BEGINNING, checkRows } from "../../src/audit/audit.ts";
 import { noticeOf } from "../../src/notify/notice.ts";
 import { openTestConsole, type TestConsole } from "../support/console.ts";
@@ -126,6 +128,56 @@ test("what was refused is told: 401 with a claimed name, 403, 421, 409 and 422, 
   expect(await comesTrue(() => console_.parts.power.power.holder(console_.parts.console.targets[0]) === null)).toBe(
     true,
   );
+});
+
+test("what is refused on a page of its own is told as well: links that hold no more, forms given back, addresses that are none", async () => {
+  const from = { peer: "203.0.113.77" };
+  await console_.ask("/enrol/a-guess-of-a-link", from);
+  const said = { password: "seven lamps and a ladder", again: "seven lamps and a ladder" };
+  const own = { "content-type": "application/json", "sec-fetch-site": "same-origin" };
+  const post = (path: string, body: unknown, headers = {}) =>
+    console_.ask(path, { ...from, method: "POST", headers: { ...own, ...headers }, body: JSON.stringify(body) });
+  expect((await post("/enrol/a-guess-of-a-link", said)).status).toBe(410);
+  const store = openStore(join(dir, "lab"));
+  const link = new Operators(store, Date.now).makeLink("anna");
+  store.close();
+  expect((await post(`/enrol/${link}`, { password: "short", again: "short" })).status).toBe(422);
+  const enrolled = await post(`/enrol/${link}`, said);
+  expect(enrolled.status).toBe(200);
+  const cookie = enrolled.headers
+    .getSetCookie()
+    .map((set) => set.split(";")[0])
+    .join("; ");
+  expect((await post("/access/password", { password: "short", again: "short" }, { cookie })).status).toBe(422);
+  expect((await post("/no-such-address", {}, { cookie })).status).toBe(404);
+  expect((await console_.ask("/status", { ...from, method: "PUT", headers: { ...own, cookie } })).status).toBe(405);
+  const { rows } = await listed("?limit=1000");
+  const refused = rows
+    .filter(({ peer, decision }) => peer === from.peer && decision === "refused")
+    .map(({ who, what, outcome, detail }) => [who, what, outcome, detail].join(" ").trim());
+  expect(refused.reverse()).toEqual([
+    "nobody enrolment link 410 opened",
+    "nobody POST /enrol/:id 422",
+    "local:anna POST /access/password 422",
+    "local:anna POST /no-such-address 404",
+    "local:anna PUT /status 405",
+  ]);
+});
+
+test("a session that an operator renames is a row without its title; the first prompt's own title is none", async () => {
+  const { session_id } = (await (await console_.post("/api/session", {}, bearer)).json()) as { session_id: string };
+  await console_.post(`/api/session/${session_id}/prompt`, { prompt: "status" }, bearer);
+  await console_.post(`/api/session/${session_id}/title`, { title: "a delicate matter" }, bearer);
+  const { rows } = await listed("?limit=1000");
+  const named = rows.filter(({ what }) => what === "session renamed");
+  expect(named.map(({ who, decision, target }) => [who, decision, target])).toEqual([
+    ["token:bearer", "accepted", "devvm"],
+  ]);
+  expect(JSON.stringify(rows)).not.toContain("delicate");
+  const stopped = await console_.post(`/api/session/${session_id}/run/toolu_none/stop`, {}, bearer);
+  expect(await stopped.json()).toEqual({ stopped: false });
+  const [stop] = (await listed("?limit=5")).rows.filter(({ what }) => what.endsWith("/stop"));
+  expect(stop?.outcome).toBe("nothing ran any more");
 });
 
 test("in four forms, filtered by target, person and time; a day that is none is refused", async () => {

@@ -63,6 +63,16 @@ test("a report is a stranger's: whatever it holds makes one short line, and no m
   }
 });
 
+test("the link of an enrolment is not in what is said of a report on its page", async () => {
+  const { lines, post } = desk();
+  const link = "http://console.example/enrol/AbCdEf0123456789";
+  await post(
+    JSON.stringify({ "csp-report": { "effective-directive": "img-src", "blocked-uri": link, "source-file": link } }),
+  );
+  expect(lines[0]).toContain("img-src kept out http://console.example/enrol/… (http://console.example/enrol/…)");
+  expect(lines[0]).not.toContain("AbCd");
+});
+
 test("the policy names the address, and it is open to a browser that is not signed in, for a POST only", async () => {
   const console_ = await openTestConsole({ API_BEARER_TOKEN: "a-token-of-the-tests-0123456789" });
   const page = await console_.ask("/", { headers: { accept: "text/html" } });

@@ -183,6 +183,51 @@ test("htmx gets fragments, a browser pages or 303, a terminal text; errors too",
   );
 });
 
+test("htmx gets a fragment everywhere: what the page has in its main part, and no document", async () => {
+  await newSession();
+  for (const path of ["/", "/status", "/sessions", "/kiosk", "/api/pve/actions", "/api/pve/cycle", "/api/pve/verbs"]) {
+    const fragment = await console_.ask(path, { headers: HTMX });
+    const html = await fragment.text();
+    expect([path, fragment.status, fragment.headers.get("content-type")]).toEqual([
+      path,
+      200,
+      "text/html; charset=utf-8",
+    ]);
+    expect([path, /<!doctype|<html|<head|<body|<main|<\/main/i.exec(html)]).toEqual([path, null]);
+    expect([path, html.length > 20]).toEqual([path, true]);
+  }
+  expect(await (await console_.ask("/api/pve/verbs", { headers: HTMX })).text()).toContain("forensics");
+  expect(await (await console_.ask("/status", { headers: HTMX })).text()).toContain('aria-label="State"');
+});
+
+test("a request id that comes again is the first answer: a new session, a title, a deletion", async () => {
+  const { log } = console_.parts.console;
+  const again = { "idempotency-key": "once-and-again-1" };
+  const open = async (body: unknown, headers = {}) => console_.post("/api/session", body, headers);
+  const both = await Promise.all([open({}, again), open({}, again)]);
+  const [a, b] = [await json(both[0]!), await json(both[1]!)];
+  expect(a.session_id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(b.session_id).toBe(a.session_id);
+  expect((await json(await open({ request_id: "once-and-again-1" }))).session_id).toBe(a.session_id);
+  expect((await json(await open({}))).session_id).not.toBe(a.session_id);
+  expect((await open({ request_id: "odd id" })).status).toBe(422);
+
+  const at = `/api/session/${a.session_id}`;
+  const named = () => log.newest({ stream: `session:${a.session_id}`, kind: "titled", limit: 9 }).length;
+  for (let i = 0; i < 2; i++) expect((await console_.post(`${at}/title`, { title: "ours" }, again)).status).toBe(200);
+  expect(named()).toBe(1);
+  expect((await console_.post(`${at}/title`, { title: "theirs" }, again)).status).toBe(422);
+  expect((await json(await console_.ask(`/sessions/${a.session_id}`))).title).toBe("ours");
+  expect((await console_.post(`${at}/title`, { title: "x", request_id: "?" })).status).toBe(422);
+
+  const gone = [await console_.post(`${at}/delete`, {}, again), await console_.post(`${at}/delete`, {}, again)];
+  expect(gone.map(({ status }) => status)).toEqual([200, 200]);
+  expect(await json(gone[1]!)).toEqual(await json(gone[0]!));
+  const other = await newSession();
+  expect((await console_.post(`/api/session/${other}/delete`, {}, again)).status).toBe(422);
+  expect((await console_.ask(`/sessions/${other}`)).status).toBe(200);
+});
+
 test("every answer forbids what is not ours", async () => {
   for (const path of ["/", "/sessions", "/status", "/api/pve/verbs", "/nowhere"]) {
     const { headers } = await console_.ask(path, { headers: HTML });

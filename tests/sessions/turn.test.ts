@@ -1,10 +1,14 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Entry } from "../../src/log/log.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
 import { Refusal } from "../../src/refusal.ts";
 import { Sessions } from "../../src/sessions/session.ts";
 import { endInterrupted, Turns } from "../../src/sessions/turn.ts";
 import { type Step, scriptedBy } from "../support/agents.ts";
+import { tempDir } from "../support/server.ts";
 
 async function desk(steps: readonly Step[], more: { max_turns?: number; limit_ms?: number; log?: SqliteLog } = {}) {
   const log = more.log ?? new SqliteLog(":memory:");
@@ -30,7 +34,7 @@ async function desk(steps: readonly Step[], more: { max_turns?: number; limit_ms
   const ended = async (n = 1) => {
     while (entries().filter((e) => e.kind === "turn_ended").length < n) await Bun.sleep(2);
   };
-  return { log, turns, sessions, session, prompt, entries, ended, started, whispers };
+  return { log, turns, sessions, session, prompt, entries, ended, started, whispers, agent };
 }
 
 const kinds = (entries: readonly Entry[]) => entries.map((e) => e.kind);
@@ -175,3 +179,61 @@ test("a turn cut by a restart is marked once, and the next prompt knows what was
   expect(next.started[0]?.aftermath).toContain("outcome is unknown");
   await first.turns.close();
 });
+
+test("a turn whose entries the disk refuses holds its session until its agent has ended, and is over when the disk is back", async () => {
+  const dir = tempDir("turn");
+  const path = join(dir, "log.db");
+  const log = new SqliteLog(path);
+  let goOn = () => {};
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { turns, session, prompt, entries, agent } = await desk([said("I begin."), { wait }, said("refused")], { log });
+  const start = agent.start.bind(agent);
+  let ended = () => {};
+  const gone = new Promise<string>((resolve) => {
+    ended = () => resolve("ended after a while");
+  });
+  // A process that takes its time to end.
+  (agent as { start: typeof start }).start = (input) => ({ events: start(input).events, stop: () => gone });
+  await prompt("go");
+  while (!kinds(entries()).includes("said")) await Bun.sleep(2);
+  const blocker = new Database(path);
+  blocker.run("begin immediate");
+  goOn();
+  while (log.trouble === null) await Bun.sleep(2);
+  blocker.close();
+  await Bun.sleep(50);
+  expect(turns.runningIn(session)).not.toBeNull();
+  expect(await prompt("beside it").catch((e) => e.status)).toBe(409);
+  ended();
+  while (turns.runningIn(session)) await Bun.sleep(2);
+  expect(kinds(entries()).slice(-2)).toEqual(["failed", "turn_ended"]);
+  expect((entries().at(-2)!.body as { error: string }).error).toContain("ended after a while");
+  await log.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test("the end of a turn is known, and written later, where the disk refuses that, too", async () => {
+  const dir = tempDir("turn");
+  const path = join(dir, "log.db");
+  const log = new SqliteLog(path);
+  let goOn = () => {};
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { turns, session, prompt, entries } = await desk([said("I begin."), { wait }, said("refused")], { log });
+  await prompt("go");
+  while (!kinds(entries()).includes("said")) await Bun.sleep(2);
+  const blocker = new Database(path);
+  blocker.run("begin immediate");
+  goOn();
+  while (turns.runningIn(session)) await Bun.sleep(2);
+  expect(kinds(entries()).slice(-2)).toEqual(["failed", "turn_ended"]);
+  blocker.close();
+  await log.close();
+  const again = new SqliteLog(path);
+  expect(again.unfinished("prompted", ["turn_ended"])).toEqual([]);
+  await again.close();
+  rmSync(dir, { recursive: true, force: true });
+}, 30_000);

@@ -297,7 +297,16 @@ export const gallery = (): readonly Shown[] => [
   { name: "an entry, whole", html: document(<EntryPage entry={talk[5]!} sessionId={SESSION} now={NOW} />), ...PHONE },
   {
     name: "sessions",
-    html: document(<SessionsPage targets={[target]} sessions={sessions} older="/sessions?before=1200" first now={NOW} requestId="x1234567" />),
+    html: document(
+      <SessionsPage
+        targets={[target]}
+        sessions={sessions}
+        older="/sessions?before=1200"
+        first
+        now={NOW}
+        requestId="x1234567"
+      />,
+    ),
     ...PHONE,
   },
   { name: "audit", html: document(<AuditPage {...audit.whole} />), ...PHONE },
