@@ -6,6 +6,8 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Faults } from "../views/faults.tsx";
 import type { Access } from "./access/access.ts";
+import { askForProof } from "./access/guard.ts";
+import { isProved } from "./access/step-up.ts";
 import { Approvals, approvalsOf, lapseOpen } from "./agent/approval.ts";
 import { claudeAgent, markOf, sweepOrphans } from "./agent/claude.ts";
 import { classOf } from "./agent/command-class.ts";
@@ -240,7 +242,7 @@ export async function openConsole(
     permission,
     approvals,
     runbooks: runbooksIn(config.agent.runbooks),
-    shownWhole: (command) => redaction.hidesOnlyWords(command),
+    hiddenIn: (command) => redaction.hiddenIn(command),
   });
   const toolsServed = toolServer(tools, {
     clean: redaction.ours,
@@ -367,7 +369,7 @@ export async function openConsole(
     stateOf,
     requestIds: access.ids,
     models: scripted ? [] : config.agent.models,
-    assets: { script: assets.script, ...ICONS },
+    assets: { script: assets.script, style: assets.style, ...ICONS },
     keepalive_ms: config.sse_keepalive_ms,
     faults: lab ? (by) => Faults({ fault: lab.fault(), requestId: access.ids.make(by) }) : null,
     attended: (target) => watchOf(target).attended(),
@@ -398,7 +400,10 @@ export async function openConsole(
       sessions: { log, live, sessions, turns, requestIds: access.ids, targets, models: config.agent.models },
       deletions: { deletions, sessions, targets, requestIds: access.ids, keep_days: config.retention_days },
       power: { power, pve, targets, stateOf, requestIds: access.ids, panel, turnsOn, stopTurns },
-      approvals: { approvals },
+      approvals: {
+        approvals,
+        proof: (c) => (config.access.step_up && !isProved(c.get("operator"), Date.now()) ? askForProof(c) : null),
+      },
       runs: { runs, outputs, sessions },
       checks: { checks, sessions, targets, requestIds: access.ids },
       keys: { hostKeys, targets, requestIds: access.ids },

@@ -40,6 +40,8 @@ export interface ClaudeDeps {
   readonly budget_usd?: number | null;
   readonly idle?: Partial<IdleLimits>;
   readonly patience?: Partial<Patience>;
+  /** Left out, ours. For tests of a process that no signal ends. */
+  readonly startChild?: typeof startChild;
 }
 
 /** How long each step of ending waits for the next, milliseconds. */
@@ -94,6 +96,9 @@ class ClaudeTurn implements AgentTurn {
   private idle: Idle | null = null;
   private stopping: Promise<string> | null = null;
   private swept = 0;
+  /** Settles where no signal ended the process: the turn does not wait for it any more. */
+  private isGivenUp = false;
+  private readonly givenUp = Promise.withResolvers<Ending>();
 
   constructor(
     private readonly deps: ClaudeDeps,
@@ -176,7 +181,7 @@ class ClaudeTurn implements AgentTurn {
     let progress_at = heard_at;
     let lingering: ReturnType<typeof setTimeout> | undefined;
 
-    const child = startChild(
+    const child = (deps.startChild ?? startChild)(
       {
         argv,
         cwd,
@@ -185,6 +190,7 @@ class ClaudeTurn implements AgentTurn {
       },
       ({ from, text }) => {
         heard_at = performance.now();
+        if (this.isGivenUp) return;
         if (from === "stderr") {
           stderr = `${stderr}${text.slice(0, STDERR_KEPT)}\n`.slice(-STDERR_KEPT);
           return;
@@ -223,10 +229,11 @@ class ClaudeTurn implements AgentTurn {
       Math.min(1000, ...Object.values(limits).map((ms) => ms / 4)),
     );
 
-    const ending = await child.ended;
+    const ending = await Promise.race([child.ended, this.givenUp.promise]);
     clearInterval(watch);
     clearTimeout(lingering);
     this.child = null;
+    if (this.isGivenUp) this.tell({ is: "remarked", text: doesNotGoAway(child) });
     const last = lines.end(this.cause ?? ending, stderr, this.idle);
     if (lines.curable && !last_try && !this.cause) return lines.curable;
     for (const event of last) this.tell(event);
@@ -271,6 +278,9 @@ class ClaudeTurn implements AgentTurn {
       act();
       if (await endsWithin(child, wait_ms)) return how;
     }
+    // In the kernel's hands: a disk or a network file system that hangs lets no process go.
+    this.isGivenUp = true;
+    this.givenUp.resolve(this.cause ?? { is: "stopped" });
     return "which does not go away";
   }
 
@@ -283,6 +293,9 @@ class ClaudeTurn implements AgentTurn {
     if (!(this.stopping && event.is === "failed")) this.queue.push(event);
   }
 }
+
+const doesNotGoAway = ({ pid }: Child): string =>
+  `The agent's process${pid === null ? "" : ` (${pid})`} does not go away, not even by SIGKILL: a disk or a file system of this machine may hang. The turn is over without it; what is left of it is ended when the console starts again`;
 
 const lostInWords = (recall: string): string =>
   `The agent's memory of this session was lost; it begins anew ${recall === "" ? "and knows only this prompt" : "and was given the transcript in brief"}`;

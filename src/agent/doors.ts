@@ -27,8 +27,14 @@ export interface Doors {
   readonly permission: Permission;
   readonly approvals: Pick<Approvals, "inquire">;
   readonly runbooks: Runbooks;
-  /** Whether the transcript would show all that a command does. */
-  readonly shownWhole?: (command: string) => boolean;
+  /** What of a command the transcript and the card would hide; null when they show all that it does. */
+  readonly hiddenIn?: (command: string) => Hidden | null;
+}
+
+export interface Hidden {
+  readonly kind: string;
+  /** A value of the console's own. */
+  readonly ours: boolean;
 }
 
 /** Patience with a call that the transcript does not tell; then it is run all the same. */
@@ -55,21 +61,22 @@ export function agentTools(doors: Doors): AgentTools {
     vmRun: ({ command, reason, timeout_s, signal, ...call }) =>
       within(call, async ({ session, target }) => {
         const limit_s = Math.min(Math.max(Math.round(timeout_s), 1), LONGEST_S);
-        if (doors.shownWhole?.(command) === false)
-          return no(
-            "The command holds a private key or a secret of several words, which would be hidden from whoever approves it; nothing was run. Write it without.",
-          );
+        const hidden = doors.hiddenIn?.(command);
+        if (hidden) return no(hiddenInWords(hidden));
         const asker: Asker = { session, target, reason, signal, ...call };
         const permitted = await doors.permission.forCommand(command, limit_s, asker);
         if (permitted.is === "no") return no(permitted.why, permitted.ended);
+        if (isStopped(asker)) return stopped(asker);
         return doors.runs.run({ session, target, command, timeout_s: limit_s, tool_id: call.tool_id, signal });
       }),
     power: ({ verb, reason, signal, ...call }) =>
       within(call, async ({ session, target }) => {
         const known = verbNamed(verb);
         if (!known) return no(`unknown verb '${verb}'; there are ${VERB_NAMES.join(", ")}`);
-        const permitted = await doors.permission.forVerb(known, { session, target, reason, signal, ...call });
+        const asker: Asker = { session, target, reason, signal, ...call };
+        const permitted = await doors.permission.forVerb(known, asker);
         if (permitted.is === "no") return no(permitted.why, permitted.ended);
+        if (isStopped(asker)) return stopped(asker);
         // An approval is one action: its id, so that one yes can't run twice.
         const id = permitted.approval_id ?? randomUUID();
         const action = await doors.power.carryOutForAgent({
@@ -100,6 +107,7 @@ export function agentTools(doors: Doors): AgentTools {
               .join(", ")}`,
           );
         const by = `agent:${call.turn.slice(0, 8)}`;
+        if (isStopped({ signal, ...call })) return stopped({ signal, ...call });
         const id = await doors.checks.start({ name, session, target, by, request_id: randomUUID() });
         const run = await unlessOver(signal, doors.checks.ended(session, id));
         if (!run) return no("The turn was stopped; the check only reads, and its findings stay in the transcript.");
@@ -113,6 +121,25 @@ export function agentTools(doors: Doors): AgentTools {
         askOperator(doors.approvals, { question, choices }, { session, target, reason: "", signal, ...call }),
       ),
   };
+}
+
+/** A yes is worth as much as what was seen; and what only reads stands in the transcript, for whoever reads it later. */
+function hiddenInWords({ kind, ours }: Hidden): string {
+  return ours
+    ? `The command holds a secret of this console (${kind}), which belongs on no command line; nothing was run. Go on without it: no repair of the VM needs it.`
+    : `Part of the command looks like a secret (${kind}) and would be hidden from whoever reads or approves it, so nothing was run. Put it so that nothing is hidden: let the program read the value from where it lies on the VM (a file, its own configuration, an environment file), or give the variable or option another name if it is no secret.`;
+}
+
+type Signals = Pick<ToolCall, "signal" | "stopping">;
+
+/** Asked just before a thing begins: seconds may have passed since the call came, and minutes since it was allowed. */
+const isStopped = ({ signal, stopping }: Signals): boolean => signal?.aborted === true || stopping?.aborted === true;
+
+/** Not before `signal`: a CLI that has not heard of the stop yet would go on with the answer. */
+async function stopped({ signal }: Signals): Promise<ToolAnswer> {
+  if (signal && !signal.aborted)
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  return no("The turn was stopped before it began; nothing ran.", "nothing of it ran");
 }
 
 /** Null as soon as the turn is over: what only reads may end by itself, nobody waits for it. */

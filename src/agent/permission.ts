@@ -28,6 +28,8 @@ export interface Asker {
   readonly reason: string;
   /** The turn's; aborted, nobody waits any more. */
   readonly signal?: AbortSignal;
+  /** Aborted a moment before it: nothing begins any more. */
+  readonly stopping?: AbortSignal;
 }
 
 export type Permitted =

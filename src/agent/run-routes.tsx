@@ -21,6 +21,7 @@ export function runRoutes({ runs, outputs, sessions }: RunParts) {
     const session = c.req.param("id");
     if (!sessions.find(session)) refuse(404, "session not found");
     const stopped = runs.stop(session, c.req.param("tool_id"), c.get("operator").name);
+    c.set("came_of", stopped ? "stopped" : "nothing ran any more");
     return answer(c, {
       json: { stopped },
       page: { seeOther: `/sessions/${session}` },

@@ -50,6 +50,7 @@ interface Turn extends OpenTurn {
   readonly forget: () => void;
 
   readonly digest: string;
+  readonly stopping: AbortController;
   readonly over: AbortController;
   readonly calls: Map<Promise<ToolAnswer>, string>;
 }
@@ -88,6 +89,7 @@ export function toolServer(does: AgentTools, secrets: SecretsOfTurns = {}): Tool
       const closing = find(turn);
       if (!closing) return [];
       open.delete(closing.digest);
+      closing.stopping.abort();
       const under_way = new Map(closing.calls);
       await after;
       closing.over.abort();
@@ -121,12 +123,14 @@ function openTurn(
   { clean = (text) => text }: SecretsOfTurns,
   forget: () => void,
 ): Turn {
+  const stopping = new AbortController();
   const over = new AbortController();
   const calls = new Map<Promise<ToolAnswer>, string>();
   return {
     turn,
     digest,
     forget,
+    stopping,
     over,
     calls,
     async call(name, input, tool_id) {
@@ -135,7 +139,8 @@ function openTurn(
         return refused(
           `${MOST_AT_ONCE} calls are under way already; nothing was done. Wait for one of them to answer.`,
         );
-      const doing = carryOut(does, name, input, { turn, tool_id: tool_id ?? undefined, signal: over.signal });
+      const signals = { signal: over.signal, stopping: stopping.signal };
+      const doing = carryOut(does, name, input, { turn, tool_id: tool_id ?? undefined, ...signals });
       calls.set(doing, inWords(name, input));
       try {
         const answer = await doing;

@@ -33,7 +33,12 @@ export interface PowerTools extends Omit<RunTools, "actions"> {
   readonly prove?: ProveTools;
   /** Waits between questions about a run that was let go, ms; the last one repeats. */
   readonly pursue_every_ms?: readonly number[];
+  /** How long a verb waits for the agent that is to be stopped first, ms. */
+  readonly stop_within_ms?: number;
 }
+
+/** An agent whose process hangs must not hold up the verb that may cure it. */
+const STOP_WITHIN_MS = 3000;
 
 const STARTS_A_GUEST: ReadonlySet<VerbName> = new Set(["start", "reset", "cycle"]);
 
@@ -93,8 +98,9 @@ export class Power {
   /**
    * Resolves with the action once its intent is committed; it goes on by itself. A known id answers the first action.
    * Throws Refusal 409 (busy, with who, what and since when) and 422 (the id was used for something else).
+   * `stopAgent` is called once the verb is sure to go out, and waited for, though not for long: a refusal stops nobody.
    */
-  async carryOut(request: Request): Promise<Action> {
+  async carryOut(request: Request, stopAgent: (() => Promise<void>) | null = null): Promise<Action> {
     const { log } = this.tools;
     const { target, id } = request;
     const once = `action:${id}`;
@@ -120,8 +126,11 @@ export class Power {
       if (mutates) this.held.release(target.id);
       throw error;
     }
-    const run = mutates ? mutate(request, this.runs) : inspect(request, this.runs);
-    void run
+    const run = async () => {
+      if (mutates && stopAgent) await this.agentStopped(request, stopAgent);
+      return mutates ? mutate(request, this.runs) : inspect(request, this.runs);
+    };
+    void run()
       .catch(async (error) => {
         console.error(`action ${id}:`, error);
         await this.actions.write(target, id, "finished", {
@@ -137,6 +146,24 @@ export class Power {
         this.ended(request);
       });
     return this.find(target, id)!;
+  }
+
+  /** Never rejects. Where the agent did not end, the action says so, and the verb goes out all the same. */
+  private async agentStopped({ target, id, verb }: Request, stopAgent: () => Promise<void>): Promise<void> {
+    const within_ms = this.tools.stop_within_ms ?? STOP_WITHIN_MS;
+    const { promise: late, resolve } = Promise.withResolvers<string>();
+    const timer = setTimeout(() => resolve(`had not ended after ${Math.round(within_ms / 1000)} s`), within_ms);
+    const stopping = stopAgent().then(
+      () => null,
+      (error: unknown) => `could not be stopped (${error instanceof Error ? error.message : error})`,
+    );
+    const trouble = await Promise.race([stopping, late]);
+    clearTimeout(timer);
+    if (trouble === null) return;
+    const text = `# The agent ${trouble}; nothing new of it begins, and ${verb} was sent all the same.\n`;
+    await this.actions.write(target, id, "printed", { from: "stderr", text }).catch((error) => {
+      console.error(`action ${id}:`, error);
+    });
   }
 
   /** The agent's way in: the operator who is being asked about this target right now comes first. */
@@ -159,12 +186,12 @@ export class Power {
       // Before anything is awaited: a tap that comes in this very moment must meet who holds the target.
       const holds = VERBS[verb].mutates && this.held.holder(target.id) === null;
       if (holds) this.held.take(target.id, { action: id, verb, by, since }, () => "held twice");
-      return { request, holds };
+      return { request, since, holds };
     });
     for (const { request, since } of this.left("let_go", ["learned", "finished"], targets))
       this.pursuits.begin(request, since);
     for (const target of targets) this.proveAnew(target);
-    for (const { request, holds } of open) {
+    for (const { request, since, holds } of open) {
       const { target, id, verb } = request;
       if (!VERBS[verb].mutates) {
         await this.actions.write(target, id, "finished", {
@@ -178,7 +205,7 @@ export class Power {
       await this.actions.write(target, id, "lost", {
         why: "the console was restarted; asking the host what came of it",
       });
-      void learn(request, this.tools)
+      void learn(request, this.tools, since)
         .then((lesson) => tell(request, lesson, this.actions))
         .catch((error) => console.error(`action ${id}:`, error))
         .finally(() => {
@@ -204,15 +231,20 @@ export class Power {
     const { verb, override } = action;
     const request = { id, verb, target, by: action.by, override };
     // A verdict of the host's own does not change by asking; only what was never heard is pursued.
-    const answer = action.exit_code === 4 ? null : await this.pursuits.ask(request);
-    if (answer?.is === "learnt") return this.find(target, id)!;
-    const nothing =
+    const answer = action.exit_code === 4 ? null : await this.pursuits.ask(request, Date.parse(action.started_at));
+    const came =
       answer === null
         ? "the host's record itself ends with “unknown”"
-        : answer.is === "legacy"
-          ? "this host keeps no record of a run; what is true now is what status says"
-          : answer.why;
-    const why = `asked again at ${clock(Date.now())} UTC by ${by}: ${nothing}`;
+        : answer.is === "learnt"
+          ? // Of an answer that leaves it unknown, the reason must stay to be read.
+            answer.lesson.conclusion[0] === "learned"
+            ? "its host answered"
+            : answer.lesson.conclusion[1].why
+          : answer.is === "legacy"
+            ? "this host keeps no record of a run; what is true now is what status says"
+            : answer.why;
+    const why = `asked again at ${clock(Date.now())} UTC by ${by}: ${came}`;
+    // After what was learnt, too: it changes nothing then, and the audit says who asked.
     await this.actions.write(target, id, "asked", { by, why });
     return this.find(target, id)!;
   }

@@ -24,6 +24,7 @@ export class Confirmations {
 
   /** `dialog`: the request id of the form that asked; left out, it is the operator's page. */
   opened(target: Target, verb: VerbName, by: string, dialog?: string): void {
+    this.prune();
     const key = keyOf(target, by, dialog);
     const at = this.now();
     const since = this.open.get(key)?.since ?? at;
@@ -37,8 +38,16 @@ export class Confirmations {
 
   /** One that is open on this target, or null. */
   on(target: Target): Confirmation | null {
-    for (const [key, { lapses }] of this.open) if (lapses <= this.now()) this.open.delete(key);
+    this.prune();
     return [...this.open.values()].find((confirmation) => confirmation.target === target.id) ?? null;
+  }
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  private prune(): void {
+    for (const [key, { lapses }] of this.open) if (lapses <= this.now()) this.open.delete(key);
   }
 }
 

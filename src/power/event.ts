@@ -28,7 +28,7 @@ export type PowerBody = {
   proved: Proof;
   /** The first patience with its host is over and the target is free; it is `unknown`, and asked on until `learned`. */
   let_go: { why: string };
-  /** An operator had it asked again, and there was nothing to learn. */
+  /** An operator had it asked again; where something was learnt, `learned` stands before it. */
   asked: { by: string; why: string };
   /** Asked afterwards, never repeated. */
   learned: { outcome: "done" | "failed"; exit_code: number | null; why: string };

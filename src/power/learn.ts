@@ -37,15 +37,18 @@ export type Answer =
 /** How long a target is held while its host does not answer, ms. */
 const HOLD_MS = 15 * 60_000;
 
-/** Asks until the host says how the run ended, or the patience is over: then the run is let go. */
-export async function learn(request: Request, tools: LearnTools): Promise<Lesson> {
+/** For this long a host never forgets a run; then its record may have made room for newer ones (`prune` in the host script). */
+export const NEVER_FORGOTTEN_MS = 3_600_000;
+
+/** Asks until the host says how the run ended, or the patience is over: then the run is let go. `since`: when the action was asked for, ms since the epoch. */
+export async function learn(request: Request, tools: LearnTools, since: number): Promise<Lesson> {
   const { target, id } = request;
   const waits = tools.ask_every_ms ?? [500, 1000, 2000, 5000];
   const began = performance.now();
   let why = "it was not asked";
   for (let n = 0; performance.now() - began < (tools.hold_ms ?? HOLD_MS); n++) {
     await Bun.sleep(waits[Math.min(n, waits.length - 1)]!);
-    const answer = await askOnce(request, tools.pve);
+    const answer = await askOnce(request, tools.pve, since);
     if (answer.is === "learnt") return answer.lesson;
     if (answer.is === "legacy") {
       const conclusion = await learnByStatus(request, tools, began);
@@ -59,12 +62,13 @@ export async function learn(request: Request, tools: LearnTools): Promise<Lesson
 }
 
 /** One question: how did it end? Never throws for what the world did. */
-export async function askOnce(request: Request, pve: Pve): Promise<Answer> {
+export async function askOnce(request: Request, pve: Pve, since: number): Promise<Answer> {
   const { target, id, verb } = request;
   if (pve.kindOf(target) === "legacy") return { is: "legacy" };
   const learnt = await pve.report(target, id);
   switch (learnt.is) {
     case "never_ran":
+      if (Date.now() - since >= NEVER_FORGOTTEN_MS) return forgotten(verb);
       return sure(`the host knows no such run: ${verb} never started there. Tap again if it is still needed`);
     case "no_answer": {
       const key_refused = learnt.key_refused ?? false;
@@ -102,6 +106,13 @@ const sure = (why: string): Answer => ({
   is: "learnt",
   lesson: { conclusion: learned("failed", null, why), output: "" },
 });
+
+/** Exit code 3 is the host's own for an id that it does not know; by it nobody asks on. */
+const forgotten = (verb: string): Answer => {
+  const why = `the host has no record of this run (any more): ${verb} never started there, or it ran and the record made room for newer runs since. What is true now is what status says`;
+  const conclusion: Conclusion = ["finished", { outcome: "unknown", exit_code: 3, rejected: false, why }];
+  return { is: "learnt", lesson: { conclusion, output: "" } };
+};
 
 /** The host refuses such a request with exit 2; but the refusal may have been what broke off. */
 function isOfAnother(record: RecordOf, { verb, target, override }: Request): boolean {

@@ -50,8 +50,8 @@ export class Pursuits {
   }
 
   /** One question, asked because somebody wants to know now. What it teaches is told. */
-  async ask(request: Request): Promise<Answer> {
-    const answer = await askOnce(request, this.tools.pve);
+  async ask(request: Request, since: number): Promise<Answer> {
+    const answer = await askOnce(request, this.tools.pve, since);
     if (answer.is === "learnt") await this.conclude(request, answer.lesson);
     return answer;
   }
@@ -69,7 +69,7 @@ export class Pursuits {
     for (let n = 0; !this.closed && Date.now() - since < PURSUE_FOR_MS; n++) {
       await this.rest(pursued, waits[Math.min(n, waits.length - 1)]!);
       if (this.closed || this.told.has(pursued.request.id)) return;
-      const answer = await askOnce(pursued.request, this.tools.pve);
+      const answer = await askOnce(pursued.request, this.tools.pve, since);
       if (this.closed || answer.is !== "learnt") continue;
       return this.conclude(pursued.request, answer.lesson);
     }

@@ -7,11 +7,10 @@ import { ActionPage, ActionsPage } from "../../views/action.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
 import { actionText } from "../../views/text.ts";
 import type { Env } from "../access/operator.ts";
-import type { RequestIds } from "../access/request-id.ts";
+import { type RequestIds, requestIdOf } from "../access/request-id.ts";
 import { answer, formOf } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
-import { requestIdOf } from "../sessions/routes.tsx";
 import type { State } from "../target/state.ts";
 import { type Target, targetNamed } from "../target/target.ts";
 import type { Action } from "./action.ts";
@@ -47,7 +46,7 @@ const Ask = z.object({
 const Confirming = z.object({
   target: z.string().optional(),
   verb: z.enum(MUTATING, { error: `a confirmation is of ${MUTATING.join(", ")}` }),
-  request_id: z.string().max(200),
+  request_id: z.string().max(64),
   open: z.enum(["0", "1"]),
 });
 
@@ -160,9 +159,19 @@ export function powerRoutes(parts: PowerParts) {
     const by = c.get("operator").name;
     const state = parts.stateOf(target);
     // The id comes along from the form that led here: gone back to, this page is fetched anew and must still be the same tap.
-    if (verb.mutates && formOf(c.req.raw) === "page") power.confirmations.opened(target, verb.name, by);
     const brought = c.req.query("request_id") ?? "";
-    const id = requestIds.proves(brought, by) ? brought : requestIds.make(by);
+    const proves = requestIds.proves(brought, by);
+    const id = proves ? brought : requestIds.make(by);
+    if (c.req.query("not_now") && proves) {
+      power.confirmations.closed(target, by);
+      return answer(c, {
+        json: { open: false },
+        text: () => "Not now.\n",
+        page: { seeOther: `/?target=${target.id}` },
+      });
+    }
+    if (verb.mutates && formOf(c.req.raw) === "page" && isAsked(c.req.header("sec-fetch-site"), proves))
+      power.confirmations.opened(target, verb.name, by);
     const preflight = preflightOf(
       verb,
       target,
@@ -199,11 +208,12 @@ export function powerRoutes(parts: PowerParts) {
     const by = c.get("operator").name;
     // status and forensics ignore request ids: asking twice is two answers.
     const id = verb.mutates ? requestIdOf(c.req.header("idempotency-key") ?? said.request_id) : crypto.randomUUID();
-    // The operator's tap comes first: an agent at work on the same VM is stopped before, if they said so.
-    if (said.stop_turns && verb.mutates && !power.find(target, id)) await parts.stopTurns(target, by);
     power.confirmations.closed(target, by);
     power.confirmations.closed(target, by, id);
-    const action = await power.carryOut({ id, verb: verb.name, target, by, override: said.override || null });
+    // The operator's tap comes first: an agent at work on the same VM is stopped before, if they said so.
+    const stopAgent = said.stop_turns ? () => parts.stopTurns(target, by) : null;
+    const request = { id, verb: verb.name, target, by, override: said.override || null };
+    const action = await power.carryOut(request, stopAgent);
     const at = `/api/pve/actions/${action.id}`;
     const form = formOf(c.req.raw);
     if (form === "fragment") return answer(c, { fragment: () => <>{parts.panel(target, by)}</> });
@@ -231,6 +241,10 @@ export function powerRoutes(parts: PowerParts) {
 
   return app;
 }
+
+/** A foreign link can open this page, too; it must not hold the agent back. Where a browser does not say, only our form's id counts. */
+const isAsked = (sec_fetch_site: string | undefined, proves: boolean): boolean =>
+  sec_fetch_site === undefined ? proves : sec_fetch_site === "same-origin" || sec_fetch_site === "none";
 
 const sentAlready = (action: Action | null): string[] =>
   action === null

@@ -42,6 +42,7 @@ export async function inspect({ target, id, verb }: Request, { actions, pve, lim
 export async function mutate(request: Request, tools: RunTools): Promise<void> {
   const { target, id, verb, override } = request;
   const { actions, pve, limit_ms } = tools;
+  const since = Date.now();
   const output = actions.output(target, id);
   let begun = false;
   const run = pve.mutate(target, verb, id, override, (line) => {
@@ -88,7 +89,7 @@ export async function mutate(request: Request, tools: RunTools): Promise<void> {
     await actions.write(target, id, "lost", {
       why: `the connection broke (${whyFailed(ending, output.lastError())}); asking the host what came of it`,
     });
-  await tell(request, await learn(request, tools), actions);
+  await tell(request, await learn(request, tools, since), actions);
 }
 
 /** What was learnt, and first the output that the broken link kept from us: the evidence is in it. */

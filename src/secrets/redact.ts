@@ -35,11 +35,14 @@ export class Redaction {
   readonly deep = <T>(value: T): T => this.inside(value) as T;
 
   /**
-   * Whether all that would be replaced in a command is a plain word. Whoever approves a command must see all that it does, and a
-   * key or a phrase could have a command of its own inside.
+   * What would be replaced in a command, and whether it is a value of the console's own; null when all of it would be shown.
+   * Whoever approves a command must see all that it does, and what looks like a secret may be a program's name: `X_TOKEN=mkfs.ext4; $X_TOKEN`.
    */
-  hidesOnlyWords(command: string): boolean {
-    return this.spans(command).every(({ from, to }) => /^[\w+/=.:@%~^!#?*-]*$/.test(command.slice(from, to)));
+  hiddenIn(command: string): { readonly kind: string; readonly ours: boolean } | null {
+    const [own] = this.oursIn(command);
+    if (own) return { kind: own.kind, ours: true };
+    const [other] = this.spans(command);
+    return other ? { kind: other.kind, ours: false } : null;
   }
 
   private inside(value: unknown): unknown {

@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { sweepOrphans } from "../../src/agent/claude.ts";
 import { MARKER } from "../../src/agent/environment.ts";
 import { toolServer } from "../../src/agent/tools.ts";
+import { startChild } from "../../src/child.ts";
 import { type AgentBench, agentBench, FAKE_CLAUDE, NO_TOOLS, only } from "../support/agent-bench.ts";
 
 setDefaultTimeout(30_000);
@@ -207,6 +208,25 @@ test("one that resists everything is killed with what it started elsewhere; stop
     expect(b.left()).toEqual([]);
   }
   expect(events).toEqual(["started", "said"]);
+});
+
+test("one that no signal ends, as a hung disk makes them: the turn ends without it, in a sentence", async () => {
+  // To the console it looks so: the process goes on, whatever it is sent.
+  const unkillable: typeof startChild = (...given) => ({
+    ...startChild(...given),
+    ended: new Promise(() => {}),
+    signal: () => {},
+  });
+  const silent = await start("is-silent", { startChild: unkillable, idle: { silence: 300 } }).ask("x");
+  expect(silent.map((e) => e.is)).toEqual(["started", "said", "remarked", "failed"]);
+  expect(only(silent, "remarked")[0]!.text).toMatch(
+    /^The agent's process \(\d+\) does not go away, not even by SIGKILL/,
+  );
+  await bench?.putAway();
+  const b = start("is-silent", { startChild: unkillable });
+  const turn = b.begin("x");
+  for await (const event of turn.events)
+    if (event.is === "said") expect(await turn.stop()).toMatch(/^the agent's process \(which does not go away\)/);
 });
 
 test("stopped before it began: nothing runs, nothing is said", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runChild } from "../../src/child.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
 import { Power, type PowerTools } from "../../src/power/carry-out.ts";
+import { NEVER_FORGOTTEN_MS } from "../../src/power/learn.ts";
 import { pveOverSsh } from "../../src/power/pve.ts";
 import { pruneRuns } from "../../src/power/run-files.ts";
 import type { VerbName } from "../../src/power/verb.ts";
@@ -75,6 +76,9 @@ test("a host with another key is not asked again and again; the VM is free, and 
   expect(await second.askAgain(target, "let-go-tap-1", "bob")).toMatchObject({ outcome: "done", exit_code: 0 });
   const again = await second.askAgain(target, "let-go-tap-1", "bob").catch((error) => error);
   expect(again).toMatchObject({ status: 409, message: expect.stringContaining("known to be done") });
+  // Who asked stands in the record, whether or not there was something to learn; the audit reads it there.
+  const asked_by = log.about("target:devvm", "let-go-tap-1").filter(({ kind }) => kind === "asked");
+  expect(asked_by.map(({ body }) => (body as { by: string }).by)).toEqual(["bob", "bob"]);
   second.close();
 });
 
@@ -131,4 +135,25 @@ test("files of old runs go, but for the newest and those whose outcome is not kn
   const left = new Set(readdirSync(runs).map((name) => name.split(".")[1]!));
   expect([...left].sort()).toEqual(["request-1", "request-10", "request-11", "request-7", "request-8", "request-9"]);
   expect(readdirSync(runs)).toHaveLength(12);
+});
+
+test("a host without a record: soon after, the verb never started; after an hour the record may be gone, and it stays unknown", async () => {
+  trust("the host");
+  let now = Date.now() - NEVER_FORGOTTEN_MS - 60_000;
+  const log = new SqliteLog(":memory:", () => now);
+  await begun(log, "no-record-old-1", "reset");
+  await write(log, "no-record-old-1", "let_go", { why: "the host did not say" });
+  now = Date.now();
+  await begun(log, "no-record-new-1", "reset");
+  await write(log, "no-record-new-1", "let_go", { why: "the host did not say" });
+  const power = powerOn(log);
+  expect(await power.askAgain(target, "no-record-new-1", "ann")).toMatchObject({
+    outcome: "failed",
+    why: expect.stringContaining("never started there. Tap again"),
+  });
+  expect(await power.askAgain(target, "no-record-old-1", "ann")).toMatchObject({
+    outcome: "unknown",
+    why: expect.stringContaining("made room for newer runs"),
+  });
+  power.close();
 });

@@ -131,13 +131,30 @@ test("names and strings deep in a value are cleaned, and a value without secrets
 });
 
 test("nothing that is replaced hides a command: whoever approves sees all that it does", () => {
-  expect(redaction.hidesOnlyWords("PGPASSWORD=abc123 psql; reboot")).toBe(true);
   expect(redaction.text("PGPASSWORD=abc123; reboot")).toContain("; reboot");
   expect(redaction.text("TOKEN=$(reboot) PASSWORD=`reboot` X_TOKEN=abcdefgh$(reboot)")).toBe(
     "TOKEN=$(reboot) PASSWORD=`reboot` X_TOKEN=[redacted: secret]$(reboot)",
   );
-  expect(redaction.hidesOnlyWords("echo '-----BEGIN PRIVATE KEY-----\nreboot\n-----END PRIVATE KEY-----'")).toBe(false);
-  expect(redaction.hidesOnlyWords("X_PASSWORD='; reboot #'")).toBe(false);
+  // A command is shown whole or not run: what looks like a secret may be what is run.
+  for (const command of [
+    "PGPASSWORD=abc123 psql; reboot",
+    "api_key=mkfs.ext4; $api_key /dev/sda1",
+    "PASSWORD=reboot-now; $PASSWORD",
+    "echo '-----BEGIN PRIVATE KEY-----\nreboot\n-----END PRIVATE KEY-----'",
+    "X_PASSWORD='; reboot #'",
+  ]) {
+    expect(redaction.text(command)).toContain("[redacted: "); // else there is nothing to hide
+    expect(redaction.hiddenIn(command)).toMatchObject({ ours: false });
+  }
+  expect(redaction.hiddenIn(`curl -H 'X-Own: ${base64(BEARER)}' db:8080`)).toEqual({
+    kind: "bearer token",
+    ours: true,
+  });
+  for (const command of [
+    "systemctl restart nginx",
+    "mysql --defaults-file=/etc/mysql/debian.cnf -e 'show processlist'",
+  ])
+    expect(redaction.hiddenIn(command)).toBeNull();
 });
 
 test("the console's own secrets are its settings, its key line by line, and what signs the agent in; no region, no path", () => {
