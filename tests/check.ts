@@ -47,7 +47,7 @@ try {
   const files = [...new Glob("**/*.test.{ts,tsx}").scanSync(join(root, "tests"))].map((file) => `tests/${file}`).sort();
   const browser = files.filter((file) => file.startsWith("tests/e2e/"));
   const rest = files.filter((file) => !browser.includes(file));
-  await step(`tests (${rest.length} files)`, () => together("tests", rest, 2));
+  await step(`tests (${rest.length} files)`, () => together("tests", rest, 3));
   await step(`tests in a browser (${browser.length} files)`, () => together("e2e", browser, 2));
 } finally {
   rmSync(home, { recursive: true, force: true });
