@@ -53,7 +53,7 @@ export const SessionsPage = ({
         ))}
       </ul>
       {(older !== null || !first) && (
-        <p>
+        <p class="home">
           {older !== null && <a href={older}>Begun before these</a>}
           {older !== null && !first && " · "}
           {!first && <a href="/sessions">The newest</a>}
