@@ -1,7 +1,7 @@
 /**
  * What an agent says while the link is cut, swallowed and refused and the server is killed: each line must come to the page
- * once. The oracle is the log, as the JSON stream tells it after the last blow; the page is read all the time, since it lets
- * go of its oldest items.
+ * once. The oracle is the log, as the JSON stream tells it after the last blow; the page is read all the time and back to its
+ * beginning at the end, since it lets go of its oldest items.
  */
 import { callingClaude } from "../support/calling-claude.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -11,6 +11,8 @@ import { type Engine, LIVE, until } from "./engine.ts";
 
 const EVENTS = 400;
 const HEARTBEAT_S = 1;
+/** Between two lines. */
+const EVERY_MS = 110;
 /** How many of each. */
 export const BLOWS = { resets: 50, holes: 5, refusals: 5, kills: 3 };
 
@@ -62,7 +64,7 @@ export async function drops(engine: Engine): Promise<Dropped> {
     let turns = 0;
     const prompting = async () => {
       // A killed server takes its turn along: what it had said stays, and the next turn says more.
-      const body = JSON.stringify({ prompt: `COUNT ${EVENTS} 60 line${++turns}` });
+      const body = JSON.stringify({ prompt: `COUNT ${EVENTS} ${EVERY_MS} line${++turns}` });
       await fetch(`${server.url}/api/session/${session_id}/prompt`, {
         method: "POST",
         body,
@@ -101,6 +103,13 @@ export async function drops(engine: Engine): Promise<Dropped> {
     reading = false;
     await reader;
     await read();
+    // What came at once after a long cut may have left the page again at its far end: it is there for whoever asks.
+    const left = () => glass.read<boolean>("document.querySelector('#earlier button') !== null").catch(() => false);
+    for (let taps = 0; taps < 40 && (await left()); taps++) {
+      await glass.read("(document.querySelector('#earlier button').click(), 0)");
+      await Bun.sleep(400);
+      await read();
+    }
 
     const said = await linesOf(server.url, session_id);
     return {

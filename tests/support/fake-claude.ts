@@ -104,7 +104,8 @@ switch (manner) {
   }
   case "counts": {
     // `COUNT <n> <ms> <name>`: says "name 1." to "name n.", one each so many milliseconds.
-    const [, n = "0", ms = "0", name = ""] = /COUNT (\d+) (\d+) (\w+)/.exec(prompt) ?? [];
+    // The last one: an earlier prompt may stand in the transcript that a lost conversation is given.
+    const [, n = "0", ms = "0", name = ""] = [...prompt.matchAll(/COUNT (\d+) (\d+) (\w+)/g)].at(-1) ?? [];
     init();
     for (let i = 1; i <= Number(n); i++) {
       said(`${name} ${i}.`);
