@@ -103,9 +103,12 @@ export async function drops(engine: Engine): Promise<Dropped> {
     reading = false;
     await reader;
     await read();
-    // What came at once after a long cut may have left the page again at its far end: it is there for whoever asks.
+    // What came at once after a long cut may have left the page again at its far end: Earlier brings it to whoever scrolls there.
+    // (At the end of the list the page would let go of it once more.)
     const left = () => glass.read<boolean>("document.querySelector('#earlier button') !== null").catch(() => false);
     for (let taps = 0; taps < 40 && (await left()); taps++) {
+      await glass.read("(document.getElementById('log').scrollTop = -1e6, 0)");
+      await Bun.sleep(150);
       await glass.read("(document.querySelector('#earlier button').click(), 0)");
       await Bun.sleep(400);
       await read();
