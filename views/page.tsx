@@ -12,9 +12,12 @@ export interface Assets {
   readonly manifest: string;
 }
 
-/** Older htmx swaps must not touch an opened <details>; no history of ours; a wait has a limit. */
+/**
+ * Older htmx swaps must not touch an opened <details>; no history of ours; a wait has a limit. The stream's waits between two
+ * tries double, by themselves up to a minute, and after a bad stretch the page would stand dead that long on a link that is back.
+ */
 const HTMX =
-  '{"history":false,"includeIndicatorCSS":false,"defaultTimeout":20000,"morphIgnore":["data-htmx-powered","open"]}';
+  '{"history":false,"includeIndicatorCSS":false,"defaultTimeout":20000,"morphIgnore":["data-htmx-powered","open"],"sse":{"reconnectMaxDelay":8000}}';
 
 export const Page = ({ assets, ...console }: ConsoleProps & { assets: Assets }) => (
   <html lang="en">
