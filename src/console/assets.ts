@@ -1,5 +1,5 @@
 /**
- * The static files: named by their hash, immutable, compressed once. The script is one bundle (htmx, its stream extension,
+ * The static files: named by their hash, immutable, compressed once, and never sent otherwise to who takes it so. The script is one bundle (htmx, its stream extension,
  * then ours: two files would race, see docs/decisions), the style is small enough to stand in the page. The wall board has
  * a style and a script of its own; the service worker is told here which files it may keep.
  */
@@ -14,10 +14,12 @@ export interface Asset {
   readonly path: string;
   readonly type: string;
   readonly plain: Uint8Array;
-  gzip: Uint8Array | null;
-  br: Uint8Array | null;
+  /** Compressed at most once, when first asked for. */
+  readonly packed: Readonly<Record<Encoding, () => Promise<Uint8Array>>>;
   readonly kept: Kept;
 }
+
+type Encoding = "br" | "gzip";
 
 /** How long a browser may keep a file unasked: for ever where its name has its hash. */
 type Kept = "for ever" | "a day" | "not at all";
@@ -37,7 +39,7 @@ export interface Assets {
   /** The wall board's own. */
   readonly kiosk: { readonly style: string; readonly script: string };
   find(path: string): Asset | null;
-  /** Compresses what was not yet; called once the server listens. */
+  /** Compresses them all, so that nobody waits for it; called once the server listens. */
   compress(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ export function readAssets(): Assets {
   const all = new Map<string, Asset>();
   const add = (path: string, type: string, text: string | Uint8Array, kept: Kept) => {
     const plain = typeof text === "string" ? new TextEncoder().encode(text) : text;
-    all.set(path, { path, type, plain, gzip: null, br: null, kept });
+    all.set(path, { path, type, plain, packed: packings(plain), kept });
     return path;
   };
   const hashed = (name: string, text: string) => {
@@ -94,36 +96,42 @@ export function readAssets(): Assets {
     kiosk,
     find: (path) => all.get(path) ?? null,
     compress: async () => {
-      for (const asset of all.values()) {
-        asset.gzip = await packed((done) => gzip(asset.plain, { level: 9 }, done));
-        asset.br = await packed((done) =>
-          brotliCompress(asset.plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }, done),
-        );
+      for (const { packed } of all.values()) {
+        await packed.br();
+        await packed.gzip();
       }
     },
   };
 }
 
-export function serveAsset(asset: Asset, request: Request): Response {
+/** A visit right after a start waits for the compression (0.2 s): over a thin link the plain bytes would take longer. */
+export async function serveAsset(asset: Asset, request: Request): Promise<Response> {
   const accepts = request.headers.get("accept-encoding") ?? "";
   const headers = new Headers({
     "Content-Type": asset.type,
     Vary: "Accept-Encoding",
     "Cache-Control": CACHE_CONTROL[asset.kept],
   });
-  const [encoding, body] =
-    asset.br && /\bbr\b/.test(accepts)
-      ? ["br", asset.br]
-      : asset.gzip && /\bgzip\b/.test(accepts)
-        ? ["gzip", asset.gzip]
-        : [null, asset.plain];
+  const encoding = /\bbr\b/.test(accepts) ? "br" : /\bgzip\b/.test(accepts) ? "gzip" : null;
   if (encoding) headers.set("Content-Encoding", encoding);
-  return new Response(request.method === "HEAD" ? null : (body as Uint8Array<ArrayBuffer>), { headers });
+  const body = request.method === "HEAD" ? null : encoding ? await asset.packed[encoding]() : asset.plain;
+  return new Response(body as Uint8Array<ArrayBuffer> | null, { headers });
 }
 
 const inPolicy = (style: string): string => `'sha256-${new Bun.CryptoHasher("sha256").update(style).digest("base64")}'`;
 
 const hashOf = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
 
-const packed = (work: (done: (error: Error | null, result: Buffer) => void) => void): Promise<Uint8Array> =>
-  new Promise((resolve, reject) => work((error, result) => (error ? reject(error) : resolve(result))));
+function packings(plain: Uint8Array): Asset["packed"] {
+  const once = (work: (done: (error: Error | null, packed: Buffer) => void) => void) => {
+    let packed: Promise<Uint8Array> | null = null;
+    return () => {
+      packed ??= new Promise((resolve, reject) => work((error, bytes) => (error ? reject(error) : resolve(bytes))));
+      return packed;
+    };
+  };
+  return {
+    br: once((done) => brotliCompress(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }, done)),
+    gzip: once((done) => gzip(plain, { level: 9 }, done)),
+  };
+}

@@ -10,7 +10,7 @@ import { statusBytes } from "./status.ts";
 import { secondsUntilTappable } from "./tappable.ts";
 import { twoVisits, type Visit } from "./visit.ts";
 
-/** The script is compressed once the page can be had; a visit within that moment would get it plain. */
+/** The script is compressed right after the start; a first visit within that moment would wait for it. */
 const COMPRESSED_MS = 1500;
 
 export async function onPlace<T>(

@@ -20,11 +20,9 @@ afterAll(async () => {
   for (const place of open) await place.end();
 });
 
-/** The script is compressed once the page can be had; asked for before that, it comes plain. */
 async function placed(opening: Promise<Place>): Promise<Place> {
   const place = await opening;
   open.push(place);
-  await Bun.sleep(1500);
   return place;
 }
 
