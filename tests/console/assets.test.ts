@@ -10,7 +10,7 @@ const sent = async (accepts: string, method = "GET") => {
   const headers = { "accept-encoding": accepts };
   const answer = await serveAsset(script, new Request("http://console.test/", { headers, method }));
   const body = new Uint8Array(await answer.arrayBuffer());
-  return { encoding: answer.headers.get("content-encoding"), body, plain: script.plain };
+  return { encoding: answer.headers.get("content-encoding"), body, plain: new Uint8Array(script.plain) };
 };
 
 test("the first request after a start gets the script compressed, as every other one does", async () => {
