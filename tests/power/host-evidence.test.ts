@@ -89,7 +89,7 @@ for (const [hangs, itself] of SICK)
   test.concurrent(
     `a ${hangs} that hangs costs the evidence one section`,
     async () => {
-      await using host = await startPveHost({ percent: 25 });
+      await using host = await startPveHost({ percent: 60 });
       wholeHost(host);
       if (existsSync(join(host.world, "bin", hangs)))
         program(host, hangs, "while [[ -d $QM_WORLD ]]; do sleep 0.1; done");
