@@ -1,7 +1,7 @@
 /**
  * Refusals on their way to the audit, in bounded number: at 50 bad sign-ins a second the disk must not fill. Of one kind the
  * first few stand as rows of their own, the rest of the window as one row that says how many. Strangers have a room of their
- * own, so that their flood can't swallow what an operator was refused. It knows no table and no HTTP.
+ * own, and so has each operator: nobody's flood swallows what another was refused. It knows no table and no HTTP.
  */
 import type { AuditFact } from "./audit.ts";
 
@@ -14,6 +14,9 @@ export type RefusalFact = Pick<
 const FEW = 3;
 /** More kinds than this in one window are told as "others". */
 const KINDS = 16;
+/** Operators beyond these share one room: an edge may name as many as it likes. */
+const MOST_ROOMS = 32;
+const STRANGERS = "nobody";
 const FIRST_WINDOW_MS = 60_000;
 /** While a flood goes on, windows grow up to this: it is also the most that a crash can leave uncounted. */
 const LONGEST_WINDOW_MS = 600_000;
@@ -28,20 +31,29 @@ interface Counted {
 }
 
 export class Refusals {
-  private readonly rooms: readonly [Room, Room];
+  private readonly rooms = new Map<string, Room>();
 
-  constructor(write: (fact: AuditFact) => void, now: () => number = Date.now) {
-    this.rooms = [new Room(write, now), new Room(write, now)];
-  }
+  constructor(
+    private readonly write: (fact: AuditFact) => void,
+    private readonly now: () => number = Date.now,
+  ) {}
 
   /** @param times how often it happened, where somebody else has counted already. */
   seen(refusal: RefusalFact, times = 1): void {
-    this.rooms[refusal.how === "" ? 0 : 1].seen(refusal, times);
+    this.roomOf(refusal).seen(refusal, times);
   }
 
   /** Tells what was only counted so far. */
   close(): void {
-    for (const room of this.rooms) room.close();
+    for (const room of this.rooms.values()) room.close();
+  }
+
+  private roomOf({ who, how }: RefusalFact): Room {
+    const own = how === "" ? STRANGERS : who;
+    const name = this.rooms.has(own) || this.rooms.size < MOST_ROOMS || own === STRANGERS ? own : "operators";
+    const room = this.rooms.get(name) ?? new Room(name, this.write, this.now);
+    this.rooms.set(name, room);
+    return room;
   }
 }
 
@@ -51,6 +63,7 @@ class Room {
   private ends: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
+    private readonly whose: string,
     private readonly write: (fact: AuditFact) => void,
     private readonly now: () => number,
   ) {}
@@ -83,7 +96,7 @@ class Room {
     for (const [key, { seen: more, first, last }] of this.kinds) {
       if (more === 0) continue;
       flooded = true;
-      const fact = key === "others" ? { ...last, who: "nobody", peer: "", what: "others" } : first;
+      const fact = key === "others" ? { ...last, who: this.whose, peer: "", what: "others" } : first;
       this.write(
         this.factOf({ ...fact, detail: `${more} more like these within ${minutes} min; the last: ${last.detail}` }),
       );

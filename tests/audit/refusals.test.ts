@@ -42,6 +42,27 @@ test("ten thousand strangers are told as a few, and others; an operator's own re
   expect(counted).toBe(10_001);
 });
 
+test("one operator's flood, which another site's page may be, leaves the rows of the others and its own name", () => {
+  const rows: AuditFact[] = [];
+  const refusals = new Refusals((fact) => rows.push(fact));
+  for (let i = 0; i < 500; i++) refusals.seen(refusal({ who: "edge:ann", how: "edge", what: `POST /${i}` }));
+  refusals.seen(refusal({ who: "edge:viktor", how: "edge", what: "POST /api/pve/cycle" }));
+  refusals.close();
+  expect(rows.filter(({ who }) => who === "edge:viktor").map(({ what }) => what)).toEqual(["POST /api/pve/cycle"]);
+  expect(rows.every(({ who }) => who.startsWith("edge:"))).toBe(true);
+  expect(rows.length).toBeLessThan(30);
+});
+
+test("an edge that names operators without end gets a bounded number of rows, and strangers keep their room", () => {
+  const rows: AuditFact[] = [];
+  const refusals = new Refusals((fact) => rows.push(fact));
+  for (let i = 0; i < 5_000; i++) refusals.seen(refusal({ who: `edge:${i}`, how: "edge" }));
+  refusals.seen(refusal());
+  refusals.close();
+  expect(rows.length).toBeLessThan(80);
+  expect(rows.filter(({ who }) => who === "nobody").length).toBe(1);
+});
+
 test("what was counted before it came here keeps its number", () => {
   const rows: AuditFact[] = [];
   const refusals = new Refusals((fact) => rows.push(fact));
