@@ -152,7 +152,7 @@ test("a restart of the server is called one; draft and the line being read are w
   await close();
 });
 
-test("a tab that was hidden is current within a second of being seen, and says how old it was", async () => {
+test("a tab that was hidden is current again when it is seen, and says how old it was", async () => {
   const { page, close } = await openPage(browser, `${url}/`, PHONE);
   await live(page);
   const hide = (hidden: boolean) =>
@@ -160,19 +160,18 @@ test("a tab that was hidden is current within a second of being seen, and says h
       document.dispatchEvent(new Event("visibilitychange"))`);
   await hide(true);
   const id = (await ask("/sessions")).sessions[0].session_id as string;
-  await fetch(`${server.url}/api/check/disk`, {
+  const check = await fetch(`${server.url}/api/check/disk`, {
     method: "POST",
     headers: { host: `127.0.0.1:${links.port}`, origin: url, "content-type": "application/json" },
     body: JSON.stringify({ session: id, request_id: "while-it-was-hidden" }),
   });
+  const shown = page.locator(`#c-${((await check.json()) as { id: string }).id}`);
   await page.waitForTimeout(4000);
-  expect(await page.locator("#c-while-it-was-hidden").count()).toBe(0); // else it was not hidden
-  const began = Date.now();
+  expect(await shown.count()).toBe(0); // else it was not hidden
   await hide(false);
   await page.locator("#link:not(.dead)", { hasText: /\d s (old|behind)/ }).waitFor();
   await page.getByText(/Current again\. What stood here was \d+ s old\./).waitFor();
-  const took = Date.now() - began;
-  if (process.env.SHOW) console.log(`current after ${took} ms`);
+  await shown.waitFor();
   await live(page);
   await close();
 });

@@ -30,7 +30,6 @@ test("20,000 entries make a page no larger than 60 do, under 2,500 nodes, and Ea
     nodes.push((await page.evaluate(NODES)) as number);
     await close();
   }
-  if (process.env.SHOW) console.log(`nodes: ${nodes.join(" and ")}`);
   expect(Math.abs(nodes[1]! - nodes[0]!)).toBeLessThan(100);
   expect(nodes[1]!).toBeGreaterThan(250); // else there was no transcript in it
   expect(Math.max(...nodes)).toBeLessThan(2500);
