@@ -29,6 +29,20 @@ export function frame(entries: readonly Entry[], format: Format, draw: Draw): Ui
   return bytes(text);
 }
 
+/** The first of them, as many as make a frame of about so many bytes; at least one. Of a subject only the last is sent, so it counts once. */
+export function firstOf(entries: readonly Entry[], about_bytes: number, draw: Draw): readonly Entry[] {
+  const counted = new Set<string>();
+  let sum = 0;
+  const over = entries.findIndex((entry) => {
+    const subject = draw.subject?.(entry) ?? null;
+    if (subject !== null && counted.has(subject)) return false;
+    if (subject !== null) counted.add(subject);
+    sum += JSON.stringify(entry.body).length;
+    return sum > about_bytes;
+  });
+  return over < 0 ? entries : entries.slice(0, Math.max(1, over));
+}
+
 /** One event; CR, LF and CRLF in the data become data lines of their own, so that no output can end a field. */
 export function frameOf(id: number | null, data: string): string {
   const head = id === null ? "" : `id: ${id}\n`;

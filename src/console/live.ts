@@ -1,12 +1,12 @@
 /**
  * The stream: a session's entries, replayed and then tailed, to whoever is attached. Each frame is made once and its bytes
- * are shared by all. A client that does not read is dropped at a bound; it comes back by its last id. It knows no HTML:
- * `Draw` makes it (console/draw.tsx).
+ * are shared by all. A client that does not read is dropped at a bound (console/outlet.ts); it comes back by its last id.
+ * It knows no HTML: `Draw` makes it (console/draw.tsx).
  */
-import { constants, createGzip } from "node:zlib";
 import type { Entry, Log, StreamRange } from "../log/log.ts";
 import { Channel, type Client, type Whisper } from "./channel.ts";
-import { bytes, type Draw, type Format, frame } from "./frame.ts";
+import { bytes, type Draw, type Format, firstOf, frame } from "./frame.ts";
+import { Outlet } from "./outlet.ts";
 
 export type { Draw, Format };
 
@@ -21,17 +21,17 @@ export interface Attach {
   readonly thin?: boolean;
 }
 
-/** What an attached client may leave unread before it is dropped, bytes. */
-const BOUND = 256 * 1024;
-/** Entries per frame of a replay. */
-const BATCH = 250;
+/** Entries per frame of a replay, and about how many bytes of them: it must come through whole between two cuts of a thin link. */
+const BATCH = 128;
+const FIRST_BATCH = 16;
+const BATCH_BYTES = 32 * 1024;
 /** Beyond this many clients the stream is plain: the processor matters more than the link (PRODUCT.md). */
 const GZIP_CLIENTS = 64;
 
 export class Live {
   private readonly channels = new Map<string, Channel>();
   /** Each client's way out, and its session. */
-  private readonly closers = new Map<(cleanly?: boolean) => void, string>();
+  private readonly outlets = new Map<Outlet, string>();
   /** Clients per stream. */
   private readonly holding = new Map<string, number>();
   private gzipped = 0;
@@ -53,7 +53,7 @@ export class Live {
   }
 
   get clients(): number {
-    return this.closers.size;
+    return this.outlets.size;
   }
 
   /** How many clients' pages hold this stream, also while they are still catching up. */
@@ -68,66 +68,19 @@ export class Live {
 
   attach(a: Attach): Response {
     const gzip = a.gzip && this.gzipped < GZIP_CLIENTS;
-    let close = (_cleanly?: boolean) => {};
-    let pulled = () => {};
-    const live = this;
-    const body = new ReadableStream<Uint8Array>(
-      {
-        start(controller) {
-          const zip = gzip ? zipped((chunk) => push(chunk)) : null;
-          let open = true;
-          const push = (chunk: Uint8Array) => {
-            if (!open) return;
-            controller.enqueue(chunk);
-            if ((controller.desiredSize ?? 0) < 0 && client.dropping) close();
-          };
-          const client = {
-            format: a.format,
-            dropping: false,
-            send: (frame: Uint8Array) => (zip ? zip.write(frame) : push(frame)),
-          };
-          const finish = () => {
-            open = false;
-            zip?.destroy();
-            try {
-              controller.close();
-            } catch {
-              // cancelled by the client
-            }
-          };
-          let closing = false;
-          close = (cleanly = false) => {
-            if (closing) return;
-            closing = true;
-            live.closers.delete(close);
-            live.hold(a.streams, -1);
-            if (gzip) live.gzipped--;
-            live.leave(a, client);
-            // A gzip stream has an end of its own; without it the reader sees an error where we said goodbye.
-            if (zip && cleanly) zip.once("end", finish).end();
-            else finish();
-            pulled();
-          };
-          live.closers.set(close, a.session);
-          live.hold(a.streams, 1);
-          if (gzip) live.gzipped++;
-          live.attended(a.streams.map((range) => range.stream));
-          void live.replay(
-            a,
-            client,
-            () => open,
-            () => (controller.desiredSize ?? 0) > 0,
-            (go) => {
-              pulled = go;
-            },
-          );
-        },
-        pull: () => pulled(),
-        cancel: () => close(),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: BOUND }),
-    );
-    return new Response(body, {
+    const client = { format: a.format, send: (frame: Uint8Array) => outlet.send(frame) };
+    const outlet = new Outlet(gzip, () => {
+      this.outlets.delete(outlet);
+      this.hold(a.streams, -1);
+      if (gzip) this.gzipped--;
+      this.leave(a, client);
+    });
+    this.outlets.set(outlet, a.session);
+    this.hold(a.streams, 1);
+    if (gzip) this.gzipped++;
+    this.attended(a.streams.map((range) => range.stream));
+    void this.replay(a, client, outlet);
+    return new Response(outlet.body, {
       headers: {
         "Content-Type": "text/event-stream; charset=utf-8",
         "Cache-Control": "no-cache",
@@ -140,7 +93,7 @@ export class Live {
 
   /** Ends the streams of a session that is not there any more: who asks again is told so. */
   dismiss(session: string): void {
-    for (const [close, theirs] of [...this.closers]) if (theirs === session) close(true);
+    for (const [outlet, theirs] of [...this.outlets]) if (theirs === session) outlet.close(true);
   }
 
   /** Tells every client that the server goes, and ends their streams. */
@@ -151,34 +104,32 @@ export class Live {
     for (const channel of this.channels.values()) channel.send(bye);
     // The word needs a moment on its way; then the ends, which need one, too.
     await Bun.sleep(50);
-    for (const close of [...this.closers.keys()]) close(true);
+    for (const outlet of [...this.outlets.keys()]) outlet.close(true);
     await Bun.sleep(50);
   }
 
-  private async replay(
-    a: Attach,
-    client: Client & { dropping: boolean },
-    open: () => boolean,
-    room: () => boolean,
-    whenRoom: (go: () => void) => void,
-  ): Promise<void> {
+  private async replay(a: Attach, client: Client, outlet: Outlet): Promise<void> {
     let at = a.after;
+    let limit = FIRST_BATCH;
     client.send(bytes(`id: ${at}\n\n`));
     const draw = this.drawFor(a.session);
     for (;;) {
-      if (!open()) return;
+      if (!outlet.open) return;
       // Read and join without a pause between: an entry written in between would never be shown.
-      const batch = this.log.read({ streams: a.streams, after: at, limit: BATCH });
+      const ahead = this.log.read({ streams: a.streams, after: at, limit });
+      const batch = firstOf(ahead, BATCH_BYTES, draw);
       if (batch.length > 0) {
         client.send(frame(batch, a.format, draw));
         at = batch.at(-1)!.seq;
       }
-      if (batch.length < BATCH) break;
+      if (batch.length === ahead.length && ahead.length < limit) break;
+      // What did not fit is read again rather than held; so as to read little in vain, not much more is read than has just fitted.
+      limit = Math.min(BATCH, 2 * batch.length);
       // The client sets the pace of a long replay.
-      await (room() ? new Promise((go) => setImmediate(go)) : new Promise<void>((go) => whenRoom(go)));
+      await outlet.room();
     }
     client.send(bytes("event: caught-up\ndata: {}\n\n"));
-    client.dropping = true;
+    outlet.dropsAtBound();
     this.join(a, client);
   }
 
@@ -214,18 +165,6 @@ export class Live {
 }
 
 const keyOf = ({ session, thin }: Attach): string => (thin ? `${session} thin` : session);
-
-/**
- * The window is the whole 32 KiB: an incident comes back to the same commands and logs, and what is further back than the
- * window is paid for again (63 bytes an entry with 8 KiB, 39 with 32; 96 KiB more a client). A partial flush ends each
- * frame with 10 bits instead of 5 bytes; every inflate reads it.
- */
-function zipped(out: (chunk: Uint8Array) => void) {
-  const gzip = createGzip({ level: 6, memLevel: 6, flush: constants.Z_PARTIAL_FLUSH });
-  gzip.on("data", (chunk: Uint8Array) => out(chunk));
-  gzip.on("error", () => {});
-  return gzip;
-}
 
 /**
  * Where a client stands: `Last-Event-ID` and `?after=`, each a whole number from 0 to the newest seq or as if absent; of

@@ -1,7 +1,7 @@
 /** An action that prints much: one frame holds its last state, and that no longer than its bound. Real log, real reader. */
 import { expect, test } from "bun:test";
 import { drawFor } from "../../src/console/draw.tsx";
-import { frame } from "../../src/console/frame.ts";
+import { firstOf, frame } from "../../src/console/frame.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
 
 test("240 pieces of output are one state in a frame, a live one does not grow without limit, and none is lost to the reader", async () => {
@@ -28,4 +28,23 @@ test("240 pieces of output are one state in a frame, a live one does not grow wi
   );
   expect(left_out + action.stdout.split("\n").slice(1).join("\n").length).toBe(240 * 400 + 8);
   await log.close();
+});
+
+test("a frame of a replay has as many entries as fit, one at least; an action counts once, however often it printed", () => {
+  const said = (seq: number, text: string) => ({ seq, at: 0, stream: "s", kind: "said", about: null, body: { text } });
+  const printed = (seq: number) => ({
+    seq,
+    at: 0,
+    stream: "t",
+    kind: "printed",
+    about: "a",
+    body: { text: "x".repeat(400) },
+  });
+  const draw = { html: () => "", json: () => null, subject: (entry: { about: string | null }) => entry.about };
+  const seqs = (entries: Parameters<typeof firstOf>[0]) => firstOf(entries, 1000, draw).map(({ seq }) => seq);
+  expect(seqs([])).toEqual([]);
+  expect(seqs([said(1, "x".repeat(5000)), said(2, "y")])).toEqual([1]);
+  expect(seqs([said(1, "y"), said(2, "x".repeat(5000)), said(3, "y")])).toEqual([1]);
+  expect(seqs([said(1, "y"), said(2, "z")])).toEqual([1, 2]);
+  expect(seqs(Array.from({ length: 9 }, (_, n) => printed(n + 1)))).toHaveLength(9);
 });

@@ -187,3 +187,31 @@ test("a phone that saves data gets two frames a second at most, the newest whisp
   for (const stream of [thin, usual]) await stream.cancel();
   expect(live.clients).toBe(0);
 });
+
+test("a replay keeps to its reader's pace, in frames that fit a thin link, whole entries each; nothing of it is missing", async () => {
+  const { log, say, attach } = desk();
+  const big = "x".repeat(20_000);
+  for (let i = 0; i < 100; i++) await say(`${i} ${big}`);
+  for (let i = 100; i < 400; i++) await say(`${i} small`);
+  let read = 0;
+  const reading = log.read.bind(log);
+  log.read = (q) => {
+    const entries = reading(q);
+    read += entries.length;
+    return entries;
+  };
+  const response = attach(0, { format: "html" });
+  // As long as nobody reads it goes no further than its first frames.
+  for (let turn = 0; turn < 200; turn++) await new Promise((go) => setImmediate(go));
+  expect(read).toBeGreaterThan(0); // else this proves nothing
+  expect(read).toBeLessThan(40);
+  const stream = readSse(response);
+  await stream.until(caughtUp);
+  const frames = stream.frames.flatMap(({ data, event }) => (data && event === null ? [data] : []));
+  for (const data of frames) expect(data.length).toBeLessThan(64 * 1024);
+  const numbers = frames.flatMap((data) => [...data.matchAll(/<li>(\d+) /g)].map(([, n]) => Number(n)));
+  expect(numbers).toEqual(Array.from({ length: 400 }, (_, i) => i));
+  // What does not fit is read again, and that stays a small part of the work.
+  expect(read).toBeLessThan(3 * 400);
+  await stream.cancel();
+});
