@@ -1,6 +1,6 @@
 /**
  * `bun run faults`: the fault proof in full, with real parts: server processes, sshd, the host script, the stand-in qm and its
- * ledger. Each part ends with one line, N/lost/duplicated/unresolved; a failure leaves the seed, what was wrong, and the file with
+ * ledger, links that are cut. Each part ends with one line, N/lost/duplicated/unresolved; a failure leaves the seed, what was wrong, and the file with
  * all that was done. `--seed N` repeats a run, `--only kills` (may be given more than once) takes one part, `--tenth` a tenth.
  */
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
 /** The parts of the fault proof: each in full, and the tenth of it that `check` runs. */
+import { cuts } from "./cuts.ts";
 import { interleavings } from "./interleavings.ts";
 import { kills } from "./kills.ts";
 import type { Result } from "./result.ts";
@@ -8,7 +9,7 @@ export interface Part {
   tenth(seed: number, stop?: AbortSignal): Promise<Result>;
 }
 
-export const PARTS: Readonly<Record<"kills" | "interleavings", Part>> = {
+export const PARTS: Readonly<Record<"kills" | "interleavings" | "cuts", Part>> = {
   kills: {
     full: (seed, stop) => kills({ seed, points: 100, lanes: 3, stop }),
     tenth: (seed, stop) => kills({ seed, points: 10, lanes: 2, stop }),
@@ -16,6 +17,10 @@ export const PARTS: Readonly<Record<"kills" | "interleavings", Part>> = {
   interleavings: {
     full: (seed, stop) => interleavings({ seed, operations: 1000, stop }),
     tenth: (seed, stop) => interleavings({ seed, operations: 100, stop }),
+  },
+  cuts: {
+    full: (seed, stop) => cuts({ seed, cuts: 5000, stop }),
+    tenth: (seed, stop) => cuts({ seed, cuts: 500, stop }),
   },
 };
 

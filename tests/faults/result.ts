@@ -52,7 +52,7 @@ export class Findings {
 
 /** What led to what was wrong: the journal's lines about the request ids that are named there, and the kills around them. */
 export function leadingThere({ wrong, journal }: Result): string[] {
-  const ids = new Set(wrong.flatMap((sentence) => sentence.match(/\b(?:kill|mix|whole)-\d+-[\w-]+/g) ?? []));
+  const ids = new Set(wrong.flatMap((sentence) => sentence.match(/\b(?:kill|mix|whole|cut)-\d+-[\w-]+/g) ?? []));
   const isAbout = (line: string) => line.split(/[\s:]+/).some((word) => ids.has(word));
   const moments = journal.filter(isAbout).map((line) => Number.parseFloat(line));
   const isNear = (line: string) => moments.some((at) => Math.abs(at - Number.parseFloat(line)) < 1);
