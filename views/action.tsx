@@ -56,7 +56,7 @@ const awaitsGuest = (action: Action, now: number): boolean =>
   action.outcome === "done" &&
   action.guest === "" &&
   STARTS_A_GUEST.has(action.verb) &&
-  now - Date.parse(action.ended_at ?? action.started_at) < 200_000;
+  Math.abs(now - Date.parse(action.ended_at ?? action.started_at)) < 200_000;
 
 /** The outcome in words; `unknown` says why and that it is being asked for. */
 function Verdict({ action, now }: { action: Action; now: number }) {

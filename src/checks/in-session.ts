@@ -4,14 +4,14 @@
  */
 import type { Line } from "../child.ts";
 import { Committing } from "../log/committing.ts";
-import type { Log } from "../log/log.ts";
+import type { Entry, Log } from "../log/log.ts";
 import type { Ending } from "../outcome.ts";
 import { refuse } from "../refusal.ts";
 import { sessionStream } from "../sessions/event.ts";
 import type { Target } from "../target/target.ts";
 import { CHECKS, type Check } from "./check.ts";
 import { type CheckRun, checkFrom } from "./check-run.ts";
-import type { CheckEntry } from "./event.ts";
+import type { CheckBody, CheckEntry } from "./event.ts";
 import { findingsOf } from "./finding.ts";
 import { type Found, foundBy, newestFound } from "./newest.ts";
 import { runCheck } from "./run.ts";
@@ -132,7 +132,10 @@ export class Checks {
       const readings = await runCheck(check, this.parts.toolsFor(target));
       const body = { name: check.name, findings: findingsOf(check, readings), readings, after_ms: after_ms() };
       const { entry } = await log.append({ stream, kind: "check_ended", about: id, body });
-      this.found.set(target.id, foundBy(entry.at, entry.body as typeof body) ?? this.newest(target));
+      this.found.set(
+        target.id,
+        foundBy(entry as Entry<"check_ended", CheckBody["check_ended"]>) ?? this.newest(target),
+      );
       this.parts.told?.(target);
     } catch (error) {
       console.error(`check ${check.name}:`, error);

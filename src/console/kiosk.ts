@@ -8,7 +8,7 @@ import { APPROVAL_ENDS } from "../agent/approval-event.ts";
 import type { CheckBody } from "../checks/event.ts";
 import type { Entry, Log } from "../log/log.ts";
 import type { Power } from "../power/carry-out.ts";
-import type { PowerBody } from "../power/event.ts";
+import { isEnd, type PowerBody } from "../power/event.ts";
 import { type SessionBody, sessionStream } from "../sessions/event.ts";
 import type { Sessions } from "../sessions/session.ts";
 import type { Turns } from "../sessions/turn.ts";
@@ -105,12 +105,12 @@ export class Kiosk {
     const { power, turns, sessions, stateOf, log } = this.tools;
     const holder = power.holder(target);
     const held = holder && power.find(target, holder.action);
+    // They come in the order in which they began.
     const turn = turns
       .running()
       .filter((session) => sessions.find(session)?.target === target.id)
       .map((session) => turns.runningIn(session))
-      .filter((running) => running !== null)
-      .toSorted((a, b) => a.started_at - b.started_at)[0];
+      .find((running) => running !== null);
     // Only a turn at work can have asked; without one the log need not be looked through.
     const open = turn ? log.unfinished("approval_asked", APPROVAL_ENDS) : [];
     return {
@@ -126,31 +126,35 @@ export class Kiosk {
   private happened(): Happening[] {
     const { log, targets } = this.tools;
     const newest = (kind: string, stream: string | null = null) => log.newest({ stream, kind, limit: HAPPENINGS });
-    return [
-      ...targets.flatMap((target) => this.actionsOf(target)),
-      ...targets.flatMap((target) => newest("observed", streamOf(target)).map((e) => this.observed(e, target))),
-      ...newest("check_ended").map((entry) => this.checked(entry)),
-      ...newest("turn_ended").map((entry) => this.turned(entry)),
-    ]
-      .filter((happening) => happening !== null)
-      .toSorted((a, b) => b.at - a.at)
-      .slice(0, HAPPENINGS);
+    const told = (entries: readonly Entry[], tell: (entry: Entry) => Happening | null) =>
+      entries.map((entry) => ({ seq: entry.seq, happening: tell(entry) }));
+    return (
+      [
+        ...targets.flatMap((target) => this.actionsOf(target)),
+        ...targets.flatMap((target) => told(newest("observed", streamOf(target)), (e) => this.observed(e, target))),
+        ...told(newest("check_ended"), (entry) => this.checked(entry)),
+        ...told(newest("turn_ended"), (entry) => this.turned(entry)),
+      ]
+        // By seq: the clock may have been set meanwhile.
+        .toSorted((a, b) => b.seq - a.seq)
+        .map(({ happening }) => happening)
+        .filter((happening) => happening !== null)
+        .slice(0, HAPPENINGS)
+    );
   }
 
   /** What ended; the one at work stands with its target. A `status` is a question, and no event. */
-  private actionsOf(target: Target): Happening[] {
-    return this.tools.log
+  private actionsOf(target: Target): { seq: number; happening: Happening }[] {
+    const { log, power } = this.tools;
+    return log
       .newest({ stream: streamOf(target), kind: "requested", limit: 40 })
       .filter((entry) => (entry.body as PowerBody["requested"]).verb !== "status")
       .slice(0, HAPPENINGS)
-      .map((entry) => this.tools.power.find(target, entry.about ?? ""))
-      .filter((action) => action?.state === "ended")
-      .map((action) => ({
-        is: "action",
-        at: Date.parse(action!.ended_at ?? action!.started_at),
-        target,
-        action: action!,
-      }));
+      .flatMap(({ about }) => {
+        const action = power.find(target, about ?? "");
+        const end = log.about(streamOf(target), about ?? "").find(isEnd);
+        return action && end ? [{ seq: end.seq, happening: { is: "action", at: end.at, target, action } }] : [];
+      });
   }
 
   private observed(entry: Entry, target: Target): Happening {

@@ -134,7 +134,8 @@ export function guestIsUp(world: World, now: number): boolean {
 }
 
 export function isBooting(world: World, now: number): boolean {
-  return world.booted_at !== null && now < world.booted_at + BOOT_MS;
+  // A clock that was set back does not make it boot until then.
+  return world.booted_at !== null && now >= world.booted_at && now < world.booted_at + BOOT_MS;
 }
 
 export interface Counters {

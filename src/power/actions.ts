@@ -5,7 +5,7 @@
 import type { Draft, Log } from "../log/log.ts";
 import { streamOf, type Target } from "../target/target.ts";
 import { type Action, actionFrom } from "./action.ts";
-import { isPower, type PowerBody, type PowerEntry } from "./event.ts";
+import { isEnd, isPower, type PowerBody, type PowerEntry } from "./event.ts";
 import { hasEvidence } from "./evidence.ts";
 import { gatherOutput } from "./output.ts";
 import { VERBS } from "./verb.ts";
@@ -48,6 +48,13 @@ export class Actions {
       if (action?.state === "ended") return action;
     }
     return null;
+  }
+
+  /** Whether a run that changed the VM ended after that entry. By seq: the clock may have been set meanwhile. */
+  changedSince(target: Target, seq: number): boolean {
+    const last = this.lastChange(target);
+    const end = last && this.log.about(streamOf(target), last.id).find(isEnd);
+    return !!end && end.seq > seq;
   }
 
   /** The newest action that has evidence; null also where it is further back than LOOK_BACK captures. */

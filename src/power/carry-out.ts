@@ -9,6 +9,7 @@ import { refuse } from "../refusal.ts";
 import { streamOf, type Target } from "../target/target.ts";
 import type { Action } from "./action.ts";
 import { Actions } from "./actions.ts";
+import { ageSince } from "./age.ts";
 import { Confirmations } from "./confirmations.ts";
 import type { PowerEntry } from "./event.ts";
 import type { Pve, Request } from "./host.ts";
@@ -85,6 +86,10 @@ export class Power {
 
   lastChange(target: Target): Action | null {
     return this.actions.lastChange(target);
+  }
+
+  changedSince(target: Target, seq: number): boolean {
+    return this.actions.changedSince(target, seq);
   }
 
   lastEvidence(target: Target): Action | null {
@@ -189,7 +194,7 @@ export class Power {
       return { request, since, holds };
     });
     for (const { request, since } of this.left("let_go", ["learned", "finished"], targets))
-      this.pursuits.begin(request, since);
+      this.pursuits.begin(request, ageSince(since), true);
     for (const target of targets) this.proveAnew(target);
     for (const { request, since, holds } of open) {
       const { target, id, verb } = request;
@@ -205,7 +210,7 @@ export class Power {
       await this.actions.write(target, id, "lost", {
         why: "the console was restarted; asking the host what came of it",
       });
-      void learn(request, this.tools, since)
+      void learn(request, this.tools, ageSince(since))
         .then((lesson) => tell(request, lesson, this.actions))
         .catch((error) => console.error(`action ${id}:`, error))
         .finally(() => {
@@ -231,7 +236,8 @@ export class Power {
     const { verb, override } = action;
     const request = { id, verb, target, by: action.by, override };
     // A verdict of the host's own does not change by asking; only what was never heard is pursued.
-    const answer = action.exit_code === 4 ? null : await this.pursuits.ask(request, Date.parse(action.started_at));
+    const answer =
+      action.exit_code === 4 ? null : await this.pursuits.ask(request, ageSince(Date.parse(action.started_at)));
     const came =
       answer === null
         ? "the host's record itself ends with “unknown”"
@@ -288,7 +294,7 @@ export class Power {
     const action = this.find(request.target, request.id);
     const let_go = action?.outcome === "unknown" && action.exit_code === null && VERBS[request.verb].mutates;
     if (action && let_go && this.tools.pve.kindOf(request.target) !== "legacy")
-      this.pursuits.begin(request, Date.parse(action.started_at));
+      this.pursuits.begin(request, ageSince(Date.parse(action.started_at)));
     void this.prove(request);
   }
 

@@ -20,15 +20,18 @@ const PAGE_LAPSES_MS = 180_000;
 export class Confirmations {
   private readonly open = new Map<string, Confirmation & { readonly lapses: number }>();
 
-  constructor(private readonly now: () => number = Date.now) {}
+  /** `wall` is what people are told; what lapses does so by a clock that nobody sets. */
+  constructor(
+    private readonly wall: () => number = Date.now,
+    private readonly steady: () => number = () => performance.now(),
+  ) {}
 
   /** `dialog`: the request id of the form that asked; left out, it is the operator's page. */
   opened(target: Target, verb: VerbName, by: string, dialog?: string): void {
     this.prune();
     const key = keyOf(target, by, dialog);
-    const at = this.now();
-    const since = this.open.get(key)?.since ?? at;
-    const lapses = at + (dialog === undefined ? PAGE_LAPSES_MS : DIALOG_LAPSES_MS);
+    const since = this.open.get(key)?.since ?? this.wall();
+    const lapses = this.steady() + (dialog === undefined ? PAGE_LAPSES_MS : DIALOG_LAPSES_MS);
     this.open.set(key, { target: target.id, verb, by, since, lapses });
   }
 
@@ -47,7 +50,7 @@ export class Confirmations {
   }
 
   private prune(): void {
-    for (const [key, { lapses }] of this.open) if (lapses <= this.now()) this.open.delete(key);
+    for (const [key, { lapses }] of this.open) if (lapses <= this.steady()) this.open.delete(key);
   }
 }
 

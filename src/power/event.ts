@@ -48,6 +48,9 @@ export const POWER_KINDS = [
   "proved",
 ] as const;
 
+/** From then on an action has ended, whatever is learnt of it later. */
+export const isEnd = ({ kind }: Pick<Entry, "kind">): boolean => ["finished", "let_go", "learned"].includes(kind);
+
 export function isPower(entry: Entry): entry is PowerEntry {
   return (POWER_KINDS as readonly string[]).includes(entry.kind);
 }

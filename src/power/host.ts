@@ -29,6 +29,8 @@ export interface PveRun {
   readonly ended: Promise<Ending>;
   /** Ends our ssh, and nothing on a host that owns its runs. */
   letGo(): void;
+  /** Listens no longer; our ssh goes on, since a legacy run would end with it. */
+  leave(): void;
 }
 
 export interface Pve {

@@ -5,6 +5,7 @@
  */
 import type { Outcome } from "../outcome.ts";
 import { strangeHost } from "../target/host-key.ts";
+import type { Age } from "./age.ts";
 import type { PowerBody } from "./event.ts";
 import type { Pve, RecordOf, Request } from "./host.ts";
 
@@ -40,15 +41,15 @@ const HOLD_MS = 15 * 60_000;
 /** For this long a host never forgets a run; then its record may have made room for newer ones (`prune` in the host script). */
 export const NEVER_FORGOTTEN_MS = 3_600_000;
 
-/** Asks until the host says how the run ended, or the patience is over: then the run is let go. `since`: when the action was asked for, ms since the epoch. */
-export async function learn(request: Request, tools: LearnTools, since: number): Promise<Lesson> {
+/** Asks until the host says how the run ended, or the patience is over: then the run is let go. */
+export async function learn(request: Request, tools: LearnTools, age: Age): Promise<Lesson> {
   const { target, id } = request;
   const waits = tools.ask_every_ms ?? [500, 1000, 2000, 5000];
   const began = performance.now();
   let why = "it was not asked";
   for (let n = 0; performance.now() - began < (tools.hold_ms ?? HOLD_MS); n++) {
     await Bun.sleep(waits[Math.min(n, waits.length - 1)]!);
-    const answer = await askOnce(request, tools.pve, since);
+    const answer = await askOnce(request, tools.pve, age);
     if (answer.is === "learnt") return answer.lesson;
     if (answer.is === "legacy") {
       const conclusion = await learnByStatus(request, tools, began);
@@ -62,13 +63,13 @@ export async function learn(request: Request, tools: LearnTools, since: number):
 }
 
 /** One question: how did it end? Never throws for what the world did. */
-export async function askOnce(request: Request, pve: Pve, since: number): Promise<Answer> {
+export async function askOnce(request: Request, pve: Pve, age: Age): Promise<Answer> {
   const { target, id, verb } = request;
   if (pve.kindOf(target) === "legacy") return { is: "legacy" };
   const learnt = await pve.report(target, id);
   switch (learnt.is) {
     case "never_ran":
-      if (Date.now() - since >= NEVER_FORGOTTEN_MS) return forgotten(verb);
+      if (age.most() >= NEVER_FORGOTTEN_MS) return forgotten(verb);
       return sure(`the host knows no such run: ${verb} never started there. Tap again if it is still needed`);
     case "no_answer": {
       const key_refused = learnt.key_refused ?? false;

@@ -3,6 +3,7 @@
  * The host enforces; here we only phrase. A host with the first system's script knows bare verbs only and no request ids.
  */
 import { type Line, runChild, startChild } from "../child.ts";
+import type { Disk } from "../log/disk.ts";
 import { type Ending, exitCode } from "../outcome.ts";
 import { keyRefused } from "../target/host-key.ts";
 import { type Ssh, sshArgv } from "../target/ssh.ts";
@@ -24,6 +25,8 @@ export interface PveTools {
   readonly isOver?: (target_id: string, id: string) => boolean;
   /** Takes secrets out of a run's files once it is over. */
   readonly clean?: (text: string) => string;
+  /** The disk of `runs_dir`. */
+  readonly disk?: Disk;
   /** How many of our targets are on the host of this one; a bare verb may only follow where it is 1. */
   readonly targetsOn: (target: Target) => number;
 }
@@ -71,7 +74,7 @@ export function pveOverSsh(tools: PveTools): Pve {
 
   function once(target: Target, words: string, limit_ms: number, heard: (line: Line) => void) {
     let stderr = "";
-    const child = startChild({ argv: argv(target, words), env: tools.env, limit_ms, silence_ms: 25_000 }, (line) => {
+    const child = startChild({ argv: argv(target, words), env: tools.env, limit_ms, silence_ms: 24_000 }, (line) => {
       if (line.from === "stderr") stderr += `${line.text}\n`;
       heard(line);
     });
@@ -105,20 +108,24 @@ export function pveOverSsh(tools: PveTools): Pve {
       let current = files.run(target, id, 0, argv(target, phrase(target, verb, id, override)));
       const ended = (async (): Promise<Ending> => {
         const held: Line[] = [];
-        const ending = await current.tail(known ? heard : (line) => void held.push(line), heard, held);
+        const ending = await (await current).tail(known ? heard : (line) => void held.push(line), heard, held);
         const stderr = held
           .filter((l) => l.from === "stderr")
           .map((l) => l.text)
           .join("\n");
         if (await isLegacyAfterAll(target, known, ending, stderr)) {
           current = files.run(target, id, 1, argv(target, verb));
-          return current.tail(heard, heard, []);
+          return (await current).tail(heard, heard, []);
         }
         noteWhatItObeyed(target, known, ending);
         for (const line of held) heard(line);
         return ending;
       })();
-      return { ended, letGo: () => current.letGo() };
+      return {
+        ended,
+        letGo: () => void current.then((run) => run.letGo()),
+        leave: () => void current.then((run) => run.leave()),
+      };
     },
 
     async report(target, id): Promise<Learnt> {

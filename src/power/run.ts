@@ -4,7 +4,9 @@
  */
 import { type Ending, endingInWords, exitCode, type Outcome } from "../outcome.ts";
 import { keyRefused, strangeHost } from "../target/host-key.ts";
+import { sshEndingInWords } from "../target/ssh.ts";
 import type { Actions } from "./actions.ts";
+import { ageSince } from "./age.ts";
 import type { Pve, Request } from "./host.ts";
 import { type Conclusion, checkLegacy, type Lesson, learn } from "./learn.ts";
 import { notYetShown } from "./output.ts";
@@ -18,10 +20,17 @@ export interface RunTools {
   readonly ask_every_ms?: readonly number[];
   /** How long the target is held while the host is asked after a break, ms. */
   readonly hold_ms?: number;
+  /** How long a run of the first system's script may say nothing, ms. */
+  readonly legacy_silence_ms?: number;
 }
 
-/** Without a byte for this long, a mutating run's ssh counts as hung; the host prints at least every 5 s. SAFETY.md. */
-const SILENCE_MS = 25_000;
+/**
+ * Without a byte for this long, a mutating run's ssh counts as hung: a host that owns its runs prints at least every 5 s. It is looked
+ * for once a second, and the verdict is to be there within 25 s.
+ */
+const SILENCE_MS = 24_000;
+/** The first system's script is silent while it works, and is over by itself before this: earlier, its ssh may still be needed. */
+const LEGACY_SILENCE_MS = 130_000;
 
 export async function inspect({ target, id, verb }: Request, { actions, pve, limit_ms }: RunTools): Promise<void> {
   const output = actions.output(target, id);
@@ -42,7 +51,7 @@ export async function inspect({ target, id, verb }: Request, { actions, pve, lim
 export async function mutate(request: Request, tools: RunTools): Promise<void> {
   const { target, id, verb, override } = request;
   const { actions, pve, limit_ms } = tools;
-  const since = Date.now();
+  const age = ageSince(Date.now());
   const output = actions.output(target, id);
   let begun = false;
   const run = pve.mutate(target, verb, id, override, (line) => {
@@ -56,15 +65,15 @@ export async function mutate(request: Request, tools: RunTools): Promise<void> {
   }, limit_ms);
   let hung = false;
   const listening = setInterval(() => {
-    if (hung || performance.now() - output.heardAt() < SILENCE_MS) return;
+    const legacy = pve.kindOf(target) === "legacy";
+    const silence_ms = legacy ? (tools.legacy_silence_ms ?? LEGACY_SILENCE_MS) : SILENCE_MS;
+    if (performance.now() - output.heardAt() < silence_ms) return;
+    if (!hung) void actions.write(target, id, "lost", { why: whySilent(silence_ms, begun, legacy) }).catch(() => {});
     hung = true;
-    void actions
-      .write(target, id, "lost", {
-        why: `ssh said nothing for ${SILENCE_MS / 1000} s; the run goes on at the host, and we ask it`,
-      })
-      .catch(() => {});
-    // A host that owns its runs is asked over a new connection; a legacy run must not lose its ssh.
-    if (pve.kindOf(target) === "v2") run.letGo();
+    // A host that owns its runs is asked over a new connection, and one that we do not know was sent words that a legacy script
+    // refuses: our ssh may go. A legacy run must not lose it yet.
+    if (legacy) run.leave();
+    else run.letGo();
   }, 1000);
   const ending = await run.ended;
   clearTimeout(late);
@@ -89,7 +98,10 @@ export async function mutate(request: Request, tools: RunTools): Promise<void> {
     await actions.write(target, id, "lost", {
       why: `the connection broke (${whyFailed(ending, output.lastError())}); asking the host what came of it`,
     });
-  await tell(request, await learn(request, tools, since), actions);
+  const lesson = await learn(request, tools, age);
+  // Before the target is free: an ssh that hung while it signed in could still get through, hours later.
+  run.letGo();
+  await tell(request, lesson, actions);
 }
 
 /** What was learnt, and first the output that the broken link kept from us: the evidence is in it. */
@@ -102,7 +114,14 @@ export async function tell({ target, id }: Request, { conclusion, output }: Less
 const write = ({ target, id }: Pick<Request, "target" | "id">, [kind, body]: Conclusion, actions: Actions) =>
   actions.write(target, id, kind, body);
 
+function whySilent(silence_ms: number, begun: boolean, legacy: boolean): string {
+  const said = `ssh said nothing ${begun ? "more " : ""}for ${Math.round(silence_ms / 1000)} s`;
+  if (legacy) return `${said}; its host keeps no record of the run, and is asked what the VM does`;
+  return begun
+    ? `${said}; the run goes on at the host, and we ask it`
+    : `${said}, from the first moment on; we ask the host whether it came to a run there`;
+}
+
 function whyFailed(ending: Ending, lastError: string): string {
-  const words = endingInWords(ending);
-  return lastError === "" ? words : `${words}: ${lastError}`;
+  return lastError === "" ? sshEndingInWords(ending) : `${endingInWords(ending)}: ${lastError}`;
 }

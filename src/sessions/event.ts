@@ -51,4 +51,6 @@ export type DeletionBody = {
   session_deleted: { by: string; target: string; entries: number; bytes: number; files: number; last_used: string };
   /** What machines printed in actions up to that time. The actions themselves stay. */
   evidence_deleted: { by: string; before: string; entries: number; bytes: number };
+  /** Retention looked for what is too old; what time it believed it to be, ms since the epoch. */
+  looked: { as_of: number };
 };

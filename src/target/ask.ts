@@ -1,9 +1,9 @@
 /** One reading of a target: what the PVE host's `status` says, and whether the VM's own ssh answers. Both at once. */
 import { runChild } from "../child.ts";
-import { endingInWords, exitCode } from "../outcome.ts";
+import { exitCode } from "../outcome.ts";
 import type { Pve } from "../power/host.ts";
 import { keyRefused, REFUSED_WORDS } from "./host-key.ts";
-import { type Ssh, sshArgv } from "./ssh.ts";
+import { type Ssh, sshArgv, sshEndingInWords } from "./ssh.ts";
 import type { Reading } from "./state.ts";
 import type { Target } from "./target.ts";
 
@@ -24,7 +24,7 @@ export async function askTarget(
   return {
     at: Date.now(),
     status: asked ? { exit_code: code, stdout: said.stdout } : null,
-    why_not: asked ? "" : lastWords || endingInWords(said.ending),
+    why_not: asked ? "" : lastWords || sshEndingInWords(said.ending),
     key_refused,
     knock,
   };
@@ -40,6 +40,6 @@ export async function knockOn(target: Target, { ssh, env }: { ssh: Ssh; env: Rea
     ? REFUSED_WORDS
     : answered
       ? ""
-      : (stderr.trim().split("\n").at(-1) ?? "") || endingInWords(ending);
+      : (stderr.trim().split("\n").at(-1) ?? "") || sshEndingInWords(ending);
   return { answered, took_ms: Math.round(performance.now() - began), why, key_refused };
 }

@@ -1,4 +1,5 @@
 /** The argv of ssh, and how a host key is treated. OpenSSH does the work; the lab puts a stand-in of its own in its place. */
+import { type Ending, endingInWords } from "../outcome.ts";
 import type { SshPlace } from "./target.ts";
 
 export interface Ssh {
@@ -48,6 +49,12 @@ export function sshArgv(ssh: Ssh, place: SshPlace, command: string): string[] {
     command,
   ];
 }
+
+/** How a run of ssh ended. Where the far end falls silent, ssh gives up after 15 s and says nothing of it itself, at our LogLevel. */
+export const sshEndingInWords = (ending: Ending): string =>
+  ending.is === "exited" && ending.code === 255
+    ? "ssh gave up, exit code 255: nothing more came"
+    : endingInWords(ending);
 
 /** ssh takes several files here, apart by spaces. */
 const oneWord = (path: string): string => (/\s/.test(path) ? `"${path}"` : path);

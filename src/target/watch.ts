@@ -22,8 +22,12 @@ export interface WatchTools {
 const KEEP_READINGS = 40;
 
 export class Watch {
-  private readonly readings: Reading[] = [];
+  private readings: Reading[] = [];
   private state: State;
+  /** When the last answer came, as performance.now() has it. */
+  private looked_at = Number.NEGATIVE_INFINITY;
+  /** What the clock on the wall shows beyond the one that nobody sets. */
+  private ahead_ms = aheadNow();
   private asking: Promise<void> | null = null;
   private again = false;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -37,6 +41,7 @@ export class Watch {
   }
 
   get now(): State {
+    this.follow();
     return this.state;
   }
 
@@ -61,8 +66,7 @@ export class Watch {
 
   /** Somebody came: ask unless it was asked just now. */
   attended(): void {
-    const age = Date.now() - (this.readings.at(-1)?.at ?? 0);
-    const wait_ms = this.tools.every_ms() - age;
+    const wait_ms = this.tools.every_ms() - (performance.now() - this.looked_at);
     if (wait_ms <= 0) this.stir();
     if (wait_ms <= 0 || this.asking) return;
     // Who came may want it sooner than those who were there.
@@ -78,6 +82,8 @@ export class Watch {
   private async look(): Promise<void> {
     const reading = await this.tools.ask(this.target);
     if (this.closed) return;
+    this.follow();
+    this.looked_at = performance.now();
     this.readings.push(reading);
     if (this.readings.length > KEEP_READINGS) this.readings.shift();
     const before = this.state;
@@ -90,4 +96,21 @@ export class Watch {
     }
     this.tools.seen(this.target, this.state);
   }
+
+  /**
+   * A clock that was set makes no reading older or newer: they are moved along with it. Otherwise two looks, one on each side of a
+   * jump, would be a disk that has not moved for an hour.
+   */
+  private follow(): void {
+    const ahead_ms = aheadNow();
+    const set_ms = Math.round(ahead_ms - this.ahead_ms);
+    if (Math.abs(set_ms) < SET_MS) return;
+    this.ahead_ms = ahead_ms;
+    this.readings = this.readings.map((reading) => ({ ...reading, at: reading.at + set_ms }));
+    this.state = stateFrom(this.readings, Date.now());
+  }
 }
+
+/** Clocks that are kept right by small steps go on by themselves; a second at once is somebody's doing. */
+const SET_MS = 1000;
+const aheadNow = (): number => Date.now() - performance.now();

@@ -8,7 +8,10 @@ const other = { ...target, id: "db" };
 
 test("each lapses by itself: a dialog soon after its last word, a page later; one device's answer closes its own only", () => {
   let now = 1_000_000;
-  const open = new Confirmations(() => now);
+  const open = new Confirmations(
+    () => now,
+    () => now,
+  );
   expect(open.on(target)).toBeNull();
   open.opened(target, "cycle", "ann", "dialog-1");
   now += 50_000;
@@ -30,7 +33,10 @@ test("each lapses by itself: a dialog soon after its last word, a page later; on
 
 test("what lapsed is forgotten when the next one opens, also where no agent ever asks", () => {
   let now = 0;
-  const open = new Confirmations(() => now);
+  const open = new Confirmations(
+    () => now,
+    () => now,
+  );
   for (let i = 0; i < 50; i++) {
     open.opened(target, "stop", "ann", `dialog-${i}`);
     now += 60_000;

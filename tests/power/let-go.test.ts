@@ -1,9 +1,10 @@
 /** A run whose outcome could not be had: it is let go, asked on for days and on a tap, and its files are kept as long as that lasts. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, setSystemTime, test } from "bun:test";
 import { copyFileSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runChild } from "../../src/child.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
+import { ageSince } from "../../src/power/age.ts";
 import { Power, type PowerTools } from "../../src/power/carry-out.ts";
 import { NEVER_FORGOTTEN_MS } from "../../src/power/learn.ts";
 import { pveOverSsh } from "../../src/power/pve.ts";
@@ -155,5 +156,40 @@ test("a host without a record: soon after, the verb never started; after an hour
     outcome: "unknown",
     why: expect.stringContaining("made room for newer runs"),
   });
+  power.close();
+});
+
+test("a clock that went back teaches no certainty, and one that went ahead ends no asking: what was let go is learnt all the same", async () => {
+  trust("the host");
+  let now = Date.now() + 3_600_000;
+  const log = new SqliteLog(":memory:", () => now);
+  // Asked for "in an hour": the run may be of any age, and the host may have forgotten it.
+  await begun(log, "clock-back-01", "reset");
+  await write(log, "clock-back-01", "let_go", { why: "the host did not say" });
+  // A year ago by the clock, and the host knows how it ended.
+  now = Date.now() - 365 * 86_400_000;
+  expect((await host.ask("reset@102 clock-ahead-1")).code).toBe(0);
+  await begun(log, "clock-ahead-1", "reset");
+  await write(log, "clock-ahead-1", "let_go", { why: "the host did not say" });
+  now = Date.now();
+  const power = powerOn(log, { pursue_every_ms: [20, 3_600_000] });
+  await power.resume([target]);
+  await until("it is learnt", () => power.find(target, "clock-ahead-1")?.outcome === "done");
+  await until("it is not learnt", () => power.find(target, "clock-back-01")?.exit_code === 3);
+  expect(power.find(target, "clock-back-01")).toMatchObject({
+    outcome: "unknown",
+    why: expect.stringContaining("made room for newer runs"),
+  });
+  // Asked for by this very process, the clock is not looked at.
+  const real = Date.now();
+  try {
+    const age = ageSince(real);
+    for (const ahead of [86_400_000, -86_400_000]) {
+      setSystemTime(real + ahead);
+      expect([age.least() < 60_000, age.most() < 60_000]).toEqual([true, true]);
+    }
+  } finally {
+    setSystemTime();
+  }
   power.close();
 });

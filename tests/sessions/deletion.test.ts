@@ -127,6 +127,8 @@ function openPlace(dir = mkdtempSync(join(tmpdir(), "bg-old-"))) {
     deletions,
     days: 30,
     now,
+    // Here nobody sets the clock.
+    steady: now,
     pruneFiles: (before) => outputs.pruneOlder(before),
   });
   const say = (session: string, text: string) =>
@@ -186,8 +188,8 @@ test("what is older than is kept goes at the start and daily, with all its files
   log.follow((entries) => told.push(...entries.map((e) => e.kind)));
   expect(await retention.run()).toBe(1);
   expect([sessions.find(old), sessions.find(used) !== null, sessions.find(busy) !== null]).toEqual([null, true, true]);
-  expect(told).toEqual(["session_deleted", "evidence_deleted"]);
-  expect(log.head).toBe(head + 2);
+  expect(told).toEqual(["session_deleted", "evidence_deleted", "looked"]);
+  expect(log.head).toBe(head + 3);
   for (const gone of [folder, project, join(elsewhere, `${conversation}.jsonl`)]) expect(existsSync(gone)).toBe(false);
   expect(readdirSync(join(dir, "claude", "todos"))).toEqual([]);
   expect(readdirSync(elsewhere)).toEqual(["another.jsonl"]);

@@ -24,8 +24,15 @@ export function tempDir(name: string): string {
   return mkdtempSync(join(tmpdir(), `bg-${name}-`));
 }
 
-export async function startServer(dir: string, env: Record<string, string> = {}, port = 0): Promise<TestServer> {
+/** `cwd`: its working folder, where it finds settings of Bun's own. */
+export async function startServer(
+  dir: string,
+  env: Record<string, string> = {},
+  port = 0,
+  cwd?: string,
+): Promise<TestServer> {
   const child = Bun.spawn([process.execPath, MAIN], {
+    cwd,
     env: scrubbed({ PORT: String(port), BREAKGLASS_DATA_DIR: dir, ...env }),
     stdin: "ignore",
     stdout: "pipe",

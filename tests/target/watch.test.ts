@@ -1,5 +1,5 @@
 /** When a target is asked: while somebody looks, at the pace of who looks, and at once again for who comes back. */
-import { expect, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import { SqliteLog } from "../../src/log/sqlite.ts";
 import { Watch } from "../../src/target/watch.ts";
 import { target } from "../views/samples.tsx";
@@ -55,4 +55,48 @@ test("who wants it sooner than those who were there does not wait for their next
   watch.attended();
   await until(() => looks.asked >= 2);
   await end();
+});
+
+test("a clock that is set makes no disk look still and no fact look old, and whoever comes is not kept waiting by it", async () => {
+  const log = new SqliteLog(":memory:");
+  let asked = 0;
+  const watch = new Watch(target, {
+    log,
+    // A guest that is silent beside counters that stand: after 20 s of it, frozen, and the advice is a cycle.
+    ask: async () => {
+      asked++;
+      const stdout =
+        "status: running\npid: 4711\nqmpstatus: running\nuptime: 90000\nvmid: 102\nprobe.at: x\nprobe.pid: agreed 4711\nprobe.qmp: answered\nprobe.ops: 5000\nprobe.agent: silent\n";
+      const knock = { answered: false, took_ms: 9000, why: "timed out" };
+      return { at: Date.now(), status: { exit_code: 0, stdout }, why_not: "", knock };
+    },
+    watched: () => false,
+    seen: () => {},
+    every_ms: () => 5,
+  });
+  const look = async () => {
+    const before = asked;
+    while (asked === before || watch.now.heard_at === null) {
+      watch.attended();
+      await Bun.sleep(5);
+    }
+    await Bun.sleep(5);
+  };
+  const real = Date.now();
+  try {
+    await look();
+    for (const ahead of [3_600_000, 365 * 86_400_000, -3_600_000, 0]) {
+      setSystemTime(real + ahead);
+      // At once, and not only with the next answer.
+      expect(Math.abs(watch.now.heard_at! - Date.now())).toBeLessThan(60_000);
+      await look();
+      expect(watch.now.is).not.toBe("frozen");
+      expect(Math.abs(watch.now.heard_at! - Date.now())).toBeLessThan(60_000);
+    }
+    expect(asked).toBeGreaterThanOrEqual(5);
+  } finally {
+    setSystemTime();
+    watch.close();
+    await log.close();
+  }
 });
