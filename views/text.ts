@@ -42,6 +42,7 @@ export function statusText({ target, state, action, last, now }: StatusProps): s
       : stale
         ? "It is asked now; ask again."
         : `Heard ${agoWords(state.heard_at, now)}.`,
+    ...wrapped(state.console ?? ""),
     ...wrapped(found ?? ""),
     ...wrapped(state.advice && !held ? `${stale ? "Advice then" : "Advice"}: ${plain(state.advice)}` : ""),
     ...wrapped(ran({ action, last, now })),

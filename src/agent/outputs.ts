@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 
 /** How many are kept; with 4 MiB each that is 800 MiB at the very most. */
 const MOST = 200;
@@ -11,6 +12,7 @@ export class Outputs {
   constructor(
     private readonly dir: string,
     private readonly most = MOST,
+    private readonly disk: Disk = ALWAYS_ANSWERS,
   ) {}
 
   /** Resolves with its size in bytes; null when it could not be kept, which must not end a turn. */
@@ -18,6 +20,8 @@ export class Outputs {
     const path = this.path(session, tool_id);
     if (path === null) return null;
     try {
+      const trouble = await this.disk.asked();
+      if (trouble !== null) throw new Error(trouble);
       mkdirSync(this.dir, { recursive: true, mode: 0o700 });
       await writeFile(path, text, { mode: 0o600 });
       this.prune();

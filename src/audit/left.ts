@@ -5,6 +5,7 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import { ownedLike } from "../target/known-hosts.ts";
 
 const Act = z.object({ id: z.string(), at: z.number(), who: z.string(), what: z.string(), detail: z.string() });
@@ -24,10 +25,19 @@ export function leaveAct(data_dir: string, act: Omit<Act, "id" | "at">): void {
   }
 }
 
-/** Hands each over once, and perhaps again after a crash in between: `taken` must know an id that it has had. */
-export function takeActs(data_dir: string, taken: (act: Act) => void): void {
+/**
+ * Hands each over once, and perhaps again after a crash in between: `taken` must know an id that it has had. Another time, where
+ * the disk does not answer.
+ */
+export async function takeActs(
+  data_dir: string,
+  taken: (act: Act) => void,
+  disk: Disk = ALWAYS_ANSWERS,
+): Promise<void> {
   const path = fileIn(data_dir);
   const ours = `${path}.taken`;
+  if (!existsSync(path) && !existsSync(ours)) return;
+  if ((await disk.asked()) !== null) return;
   try {
     if (!existsSync(ours)) {
       if (!existsSync(path)) return;

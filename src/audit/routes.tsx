@@ -15,7 +15,7 @@ export interface AuditParts {
   readonly audit: AuditTable;
   readonly targets: readonly { readonly id: string; readonly name: string; readonly lab: boolean }[];
   /** Called before a look: what was done at the terminal comes in. */
-  readonly takeActs: () => void;
+  readonly takeActs: () => Promise<void>;
 }
 
 /** Rows of one page. */
@@ -38,7 +38,8 @@ export function auditRoutes({ audit, targets, takeActs }: AuditParts) {
   const app = new Hono<Env>();
 
   app.get("/audit", async (c) => {
-    takeActs();
+    await takeActs();
+    await audit.ready();
     const asked = askedFor(c);
     const filter = filterOf(asked);
     if (asked.format === "jsonl") return exported(c, audit, filter);

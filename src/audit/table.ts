@@ -1,10 +1,12 @@
 /**
  * The audit in its table: a row in the transaction of the entry that it reads, and rows for what is no entry. When the disk
- * refuses, rows are kept in memory and printed on stderr, one JSON line each, and written once when it takes them again.
+ * refuses or does not answer, rows are kept in memory and printed on stderr, one JSON line each, and written once when it takes them again.
  */
 import type { Database } from "bun:sqlite";
 import type { Operator } from "../access/operator.ts";
+import { ALWAYS_ANSWERS, type Disk, moveMark } from "../log/disk.ts";
 import type { Companion, Entry } from "../log/log.ts";
+import { hurried } from "../log/open.ts";
 import { VERBS, type VerbName } from "../power/verb.ts";
 import { whoAsks } from "./asking.ts";
 import { type AuditFact, type AuditRow, anchorOf, BEGINNING, chained, type Head } from "./audit.ts";
@@ -57,6 +59,7 @@ export class AuditTable implements Companion<Database, Operator | null> {
     private readonly now: () => number = Date.now,
     /** Takes secrets out of what is no entry; an entry's were taken out by the log. */
     private readonly clean: <T>(fact: T) => T = (fact) => fact,
+    private readonly disk: Disk = ALWAYS_ANSWERS,
   ) {}
 
   /** For a notification, or whatever else keeps a hash where nobody can rewrite it: "57:9f86d0…". */
@@ -126,10 +129,15 @@ export class AuditTable implements Companion<Database, Operator | null> {
     if (fact) this.keep(fact, why);
   }
 
-  /** What is no entry: a refusal, a sign-in, an export. Written within this tick, and never awaited. */
+  /** What is no entry: a refusal, a sign-in, an export. Written as soon as the disk has answered, and never awaited. */
   note(fact: Pick<AuditFact, "who" | "what"> & Partial<AuditFact>): void {
-    if (this.noted.length === 0) setImmediate(() => this.flush());
+    if (this.noted.length === 0) setImmediate(() => void this.ready());
     this.noted.push(this.clean({ ...NOTHING, at: this.now(), ...fact }));
+  }
+
+  /** Before a look: what was noted so far is on the disk, or kept. */
+  async ready(): Promise<void> {
+    if (this.noted.length > 0) this.flush(await this.disk.asked());
   }
 
   /** Newest first. */
@@ -178,16 +186,18 @@ export class AuditTable implements Companion<Database, Operator | null> {
     this.stopTrying();
     this.flush();
     this.stopTrying();
-    if (this.anchors !== null && this.head.n > 0) noteAnchor(this.anchors, this.head);
+    if (this.anchors !== null && this.head.n > 0 && this.disk.trouble === null) noteAnchor(this.anchors, this.head);
   }
 
-  private flush(): void {
+  private flush(disk_trouble = this.disk.trouble): void {
     const facts = this.noted;
     this.noted = [];
     if (facts.length === 0 && this.pending.length === 0) return;
     // A disk that has just refused is not asked for each row: a lock would hold everybody up for its whole time limit.
-    if (this.again) {
-      for (const fact of facts) this.keep(fact, this.trouble);
+    const why = disk_trouble ?? (this.again ? this.trouble : null);
+    if (why !== null) {
+      for (const fact of facts) this.keep(fact, why);
+      this.tryAgain();
       return;
     }
     const db = this.durable!;
@@ -206,6 +216,7 @@ export class AuditTable implements Companion<Database, Operator | null> {
         this.fresh.push(row);
       })();
       this.settled(true);
+      moveMark(this.db!);
       this.left_out = 0;
     } catch (error) {
       this.settled(false);
@@ -230,9 +241,12 @@ export class AuditTable implements Companion<Database, Operator | null> {
 
   private tryAgain(): void {
     if (this.again) return;
-    this.again = setTimeout(() => {
+    this.again = setTimeout(async () => {
+      const trouble = await this.disk.asked();
+      // Closed meanwhile, or written by the log.
+      if (this.again === null) return;
       this.again = null;
-      this.flush();
+      hurried(this.durable!, () => this.flush(trouble));
     }, TRY_AGAIN_MS);
     this.again.unref();
   }

@@ -4,6 +4,7 @@
  * every 190 entries). It also bounds what chatter a power cut can take: once it is quiet, everything is on the disk.
  */
 import type { Database } from "bun:sqlite";
+import { ALWAYS_ANSWERS, type Disk } from "./disk.ts";
 
 const QUIET_MS = 1000;
 /** For a flood that never pauses, SQLite's own way stays, further out: 16 MiB of pages. */
@@ -11,11 +12,13 @@ const PAGES_AT_MOST = 4000;
 
 export class QuietCheckpoint {
   private readonly timer: ReturnType<typeof setTimeout>;
+  private closed = false;
 
   /** @param all every connection that writes; a commit on any of them would checkpoint. */
-  constructor(all: readonly Database[]) {
+  constructor(all: readonly Database[], disk: Disk = ALWAYS_ANSWERS) {
     for (const db of all) db.run(`pragma wal_autocheckpoint = ${PAGES_AT_MOST}`);
-    this.timer = setTimeout(() => bringHome(all[0]!), QUIET_MS);
+    const home = () => this.closed || bringHome(all[0]!);
+    this.timer = setTimeout(() => disk.later(home), QUIET_MS);
     this.timer.unref();
   }
 
@@ -25,6 +28,7 @@ export class QuietCheckpoint {
   }
 
   close(): void {
+    this.closed = true;
     clearTimeout(this.timer);
   }
 }

@@ -15,7 +15,9 @@ export interface Opened {
 }
 
 /** How long a writer waits for another one, ms: everything else stands still meanwhile. */
-export const PATIENCE_MS = 2000;
+const PATIENCE_MS = 2000;
+/** How long a retry waits for another writer, ms: nobody asked for it. */
+const LITTLE_PATIENCE_MS = 50;
 
 /** Each step takes the schema one version further; steps are only ever added. */
 const STEPS: readonly string[] = ["schema.sql", "audit.sql", "erase.sql"].map((name) =>
@@ -44,6 +46,16 @@ export function openDatabase(path: string, now: number): Opened {
   }
   chmodSync(path, 0o600);
   return { chatter, durable: connect(path, "FULL"), moved_aside };
+}
+
+/** Does `work`, which is synchronous, with little patience for other writers. */
+export function hurried(db: Database, work: () => void): void {
+  db.run(`pragma busy_timeout = ${LITTLE_PATIENCE_MS}`);
+  try {
+    work();
+  } finally {
+    db.run(`pragma busy_timeout = ${PATIENCE_MS}`);
+  }
 }
 
 function openChecked(path: string): Database {

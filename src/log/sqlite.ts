@@ -1,10 +1,11 @@
 /**
- * The log on bun:sqlite. Appends of one tick are committed together, then told; durable ones with an fsync.
- * It knows no kind of entry. If the disk refuses, ordinary appends are rejected, and those marked `rescue` are kept in
- * memory under their seq, told all the same, and written as soon as the disk takes them: a full disk must not stop a verb.
+ * The log on bun:sqlite. Appends of one tick are committed together, then told; durable ones with an fsync. It knows no kind of
+ * entry. If the disk refuses, or does not answer, ordinary appends are rejected, and those marked `rescue` are kept in memory
+ * under their seq, told all the same, and written as soon as the disk takes them: a sick disk must not stop a verb.
  */
-import type { Database, SQLQueryBindings } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { QuietCheckpoint } from "./checkpoint.ts";
+import { ALWAYS_ANSWERS, type Disk, moveMark } from "./disk.ts";
 import { eraseSome, forgetPages, markErasing, weightOf } from "./erase.ts";
 import {
   type Appended,
@@ -15,18 +16,9 @@ import {
   type Erasing,
   type Log,
   LogUnwritable,
-  type StreamRange,
 } from "./log.ts";
-import { openDatabase, PATIENCE_MS } from "./open.ts";
-
-interface Row {
-  seq: number;
-  at: number;
-  stream: string;
-  kind: string;
-  about: string | null;
-  body: string;
-}
+import { hurried, openDatabase } from "./open.ts";
+import { COLUMNS, type Kept, LogReading } from "./reading.ts";
 
 interface Waiting {
   readonly drafts: readonly Draft[];
@@ -35,23 +27,24 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-const COLUMNS = "seq, at, stream, kind, about, body";
 /** How often what is kept in memory is offered to the disk again, ms. */
 const TRY_AGAIN_MS = 3000;
-/** How long a retry waits for another writer, ms: everything stands still meanwhile, and nobody asked for it. */
-const LITTLE_PATIENCE_MS = 50;
+/** How often an erasure looks whether a disk that did not answer is back, ms. */
+const ASK_ANEW_MS = 500;
 
-export class SqliteLog implements Log, Erasing {
+export class SqliteLog extends LogReading implements Log, Erasing {
   /** Where an unreadable file went at the start, or null. */
   readonly moved_aside: string | null;
   /** The sentence of the last failed commit, or null when the last one was taken. */
   trouble: string | null = null;
-  private readonly chatter: Database;
+  protected readonly chatter: Database;
+  protected unsaved: Kept[] = [];
   private readonly durable: Database;
   private readonly checkpoint: QuietCheckpoint;
   private readonly followers = new Set<(entries: readonly Entry[]) => void>();
+  private readonly nurses: (() => void)[] = [];
+  private said: string | null = null;
   private waiting: Waiting[] = [];
-  private unsaved: { entry: Entry; once: string | null }[] = [];
   private committed: number;
   private flushing = false;
   private next = 0;
@@ -66,11 +59,18 @@ export class SqliteLog implements Log, Erasing {
     private readonly companion: Companion<Database> | null = null,
     /** The one place where what others said comes in: secrets are taken out of every body here, before the disk and the followers. */
     private readonly clean: <T>(body: T) => T = (body) => body,
+    private readonly disk: Disk = ALWAYS_ANSWERS,
   ) {
+    super();
     const opened = openDatabase(path, now());
     this.chatter = opened.chatter;
     this.durable = opened.durable;
-    this.checkpoint = new QuietCheckpoint([this.chatter, this.durable]);
+    this.checkpoint = new QuietCheckpoint([this.chatter, this.durable], disk);
+    for (const db of new Set([this.chatter, this.durable])) disk.guard(db);
+    disk.follow(() => {
+      this.tellIllness();
+      if (disk.trouble === null && this.unsaved.length > 0) this.flush(null);
+    });
     this.moved_aside = opened.moved_aside;
     this.committed = (
       this.chatter.query("select coalesce(max(seq), 0) as seq from entry").get() as { seq: number }
@@ -93,14 +93,16 @@ export class SqliteLog implements Log, Erasing {
       this.waiting.push({ drafts, moment: this.companion?.asked(), resolve, reject });
       if (this.flushing) return;
       this.flushing = true;
-      setImmediate(() => {
+      setImmediate(async () => {
+        const trouble = await this.disk.asked();
         this.flushing = false;
-        this.flush();
+        this.flush(trouble);
       });
     });
   }
 
-  private flush(): void {
+  /** @param trouble what is wrong with the disk, if that is known: then it is not touched. */
+  private flush(trouble: string | null): void {
     const batch = this.waiting;
     this.waiting = [];
     if (batch.length === 0 && this.unsaved.length === 0) return;
@@ -109,6 +111,7 @@ export class SqliteLog implements Log, Erasing {
     const db = durable ? this.durable : this.chatter;
     let results: Appended[][];
     try {
+      if (trouble !== null) throw new LogUnwritable(trouble);
       results = db.transaction(() => {
         this.companion?.opening(db);
         for (const { entry, once } of this.unsaved) this.insert(db, entry, once);
@@ -117,23 +120,28 @@ export class SqliteLog implements Log, Erasing {
       this.written();
     } catch (error) {
       this.companion?.settled(false);
-      this.trouble = error instanceof Error ? error.message : String(error);
-      const refused = new LogUnwritable(`the log can't be written: ${this.trouble}`);
-      const kept: Waiting[] = [];
-      results = [];
-      for (const w of batch) {
-        if (!w.drafts.every((d) => d.rescue)) {
-          w.reject(refused);
-          continue;
-        }
-        kept.push(w);
-        results.push(w.drafts.map((draft) => this.keep(draft, w.moment)));
-      }
-      if (this.unsaved.length > 0) this.tryAgain();
-      this.settle(kept, results);
+      this.refused(batch, error);
       return;
     }
     this.settle(batch, results);
+  }
+
+  private refused(batch: readonly Waiting[], error: unknown): void {
+    this.trouble = error instanceof Error ? error.message : String(error);
+    const refused = new LogUnwritable(`the log can't be written: ${this.trouble}`);
+    const kept: Waiting[] = [];
+    const results: Appended[][] = [];
+    for (const w of batch) {
+      if (!w.drafts.every((d) => d.rescue)) {
+        w.reject(refused);
+        continue;
+      }
+      kept.push(w);
+      results.push(w.drafts.map((draft) => this.keep(draft, w.moment)));
+    }
+    if (this.unsaved.length > 0) this.tryAgain();
+    this.settle(kept, results);
+    this.tellIllness();
   }
 
   /** The transaction is over, and whatever was kept went with it. */
@@ -142,19 +150,19 @@ export class SqliteLog implements Log, Erasing {
     this.unsaved = [];
     this.trouble = null;
     this.stopTrying();
+    moveMark(this.chatter);
     this.checkpoint.committed();
+    this.tellIllness();
   }
 
   private tryAgain(): void {
     if (this.again || this.closed) return;
-    this.again = setTimeout(() => {
+    this.again = setTimeout(async () => {
+      const trouble = await this.disk.asked();
+      // Written meanwhile, or closed.
+      if (this.again === null) return;
       this.again = null;
-      this.durable.run(`pragma busy_timeout = ${LITTLE_PATIENCE_MS}`);
-      try {
-        this.flush();
-      } finally {
-        this.durable.run(`pragma busy_timeout = ${PATIENCE_MS}`);
-      }
+      hurried(this.durable, () => this.flush(trouble));
     }, TRY_AGAIN_MS);
     this.again.unref();
   }
@@ -170,10 +178,11 @@ export class SqliteLog implements Log, Erasing {
 
   erase(what: Erasable, stub: Draft): Entry {
     // What waits for its turn may belong to the stream.
-    this.flush();
+    this.flush(this.disk.trouble);
     const db = this.durable;
     const moment = this.companion?.asked();
     try {
+      if (this.disk.trouble !== null) throw new LogUnwritable(this.disk.trouble);
       const entry = db.transaction(() => {
         this.companion?.opening(db);
         for (const kept of this.unsaved) this.insert(db, kept.entry, kept.once);
@@ -196,7 +205,13 @@ export class SqliteLog implements Log, Erasing {
       .catch(() => {})
       .then(async () => {
         let some = false;
-        while (!this.closed && eraseSome(this.durable)) {
+        while (!this.closed) {
+          if ((await this.disk.asked()) !== null) {
+            await Bun.sleep(ASK_ANEW_MS);
+            continue;
+          }
+          if (this.closed || !eraseSome(this.durable)) break;
+          moveMark(this.chatter);
           some = true;
           // Others first: between two batches everything that waits is written and shown.
           await Bun.sleep(5);
@@ -276,124 +291,43 @@ export class SqliteLog implements Log, Erasing {
     );
   }
 
-  once(key: string, db = this.chatter): Entry | null {
-    const waiting = this.unsaved.find((u) => u.once === key);
-    if (waiting) return waiting.entry;
-    return this.rows(`select ${COLUMNS} from entry where once = ?`, [key], db)[0] ?? null;
-  }
-
-  read(q: { streams: readonly StreamRange[]; after: number; upto?: number; limit: number }): Entry[] {
-    const upto = q.upto ?? Number.MAX_SAFE_INTEGER;
-    return this.ofStreams(q.streams, "asc", (from) => Math.max(from - 1, q.after), upto + 1, q.limit);
-  }
-
-  tail(q: { streams: readonly StreamRange[]; upto?: number; limit: number }): Entry[] {
-    const upto = q.upto ?? Number.MAX_SAFE_INTEGER;
-    return this.ofStreams(q.streams, "desc", (from) => from - 1, upto + 1, q.limit).reverse();
-  }
-
-  private ofStreams(
-    streams: readonly StreamRange[],
-    order: "asc" | "desc",
-    after: (from: number) => number,
-    before: number,
-    limit: number,
-  ): Entry[] {
-    const one = `select * from (select ${COLUMNS} from entry where stream = ? and seq > ? and seq < ? order by seq ${order} limit ?)`;
-    const sql = `${streams.map(() => one).join(" union all ")} order by seq ${order} limit ?`;
-    const values = streams.flatMap((s) => [s.stream, after(s.from ?? 0), before, limit]);
-    const found = this.rows(sql, [...values, limit]);
-    if (this.unsaved.length === 0) return found;
-    const more = this.inMemory(
-      (e) => streams.some((s) => s.stream === e.stream && e.seq > after(s.from ?? 0)) && e.seq < before,
-    );
-    return [...found, ...more].sort((a, b) => (order === "asc" ? a.seq - b.seq : b.seq - a.seq)).slice(0, limit);
-  }
-
-  about(stream: string, about: string): Entry[] {
-    const found = this.rows(`select ${COLUMNS} from entry where stream = ? and about = ? order by seq`, [
-      stream,
-      about,
-    ]);
-    const more = this.inMemory((e) => e.stream === stream && e.about === about);
-    return more.length === 0 ? found : [...found, ...more];
-  }
-
-  newest(q: { stream: string | null; kind: string; limit: number; before?: number }): Entry[] {
-    const before = q.before ?? Number.MAX_SAFE_INTEGER;
-    const found =
-      q.stream === null
-        ? this.rows(`select ${COLUMNS} from entry where kind = ? and seq < ? order by seq desc limit ?`, [
-            q.kind,
-            before,
-            q.limit,
-          ])
-        : this.rows(
-            `select ${COLUMNS} from entry where kind = ? and stream = ? and seq < ? order by seq desc limit ?`,
-            [q.kind, q.stream, before, q.limit],
-          );
-    const more = this.inMemory(
-      (e) => e.kind === q.kind && e.seq < before && (q.stream === null || e.stream === q.stream),
-    );
-    return more.length === 0 ? found : [...found, ...more].sort((a, b) => b.seq - a.seq).slice(0, q.limit);
-  }
-
-  unfinished(kind: string, ends: readonly string[]): Entry[] {
-    const marks = ends.map(() => "?").join(", ");
-    const found = this.rows(
-      `select ${COLUMNS} from entry as a where kind = ? and not exists
-         (select 1 from entry as b where b.stream = a.stream and b.about = a.about and b.kind in (${marks})) order by seq`,
-      [kind, ...ends],
-    );
-    const ended = this.inMemory((e) => ends.includes(e.kind));
-    // An end never comes to the disk before what it ends.
-    const open = [...found, ...this.inMemory((e) => e.kind === kind)];
-    return open.filter((e) => !ended.some((end) => end.stream === e.stream && end.about === e.about));
-  }
-
-  lastOfEach(prefix: string): { stream: string; seq: number }[] {
-    // From one stream to the one before it, by the index: reading all entries would take longer with each.
-    const found = this.chatter
-      .query(
-        `with recursive each(stream) as (
-           select max(stream) from entry where stream >= ?1 and stream < ?2
-           union all
-           select (select max(stream) from entry where stream >= ?1 and stream < each.stream) from each where stream is not null
-         )
-         select stream, (select max(seq) from entry where entry.stream = each.stream) as seq from each where stream is not null`,
-      )
-      .all(prefix, `${prefix}\u{10ffff}`) as { stream: string; seq: number }[];
-    const last = new Map(found.map(({ stream, seq }) => [stream, seq]));
-    for (const { stream, seq } of this.inMemory((e) => e.stream.startsWith(prefix))) last.set(stream, seq);
-    return [...last].map(([stream, seq]) => ({ stream, seq })).sort((a, b) => b.seq - a.seq);
-  }
-
-  last(streams: readonly StreamRange[]): number {
-    return this.tail({ streams, limit: 1 })[0]?.seq ?? 0;
-  }
-
   follow(told: (entries: readonly Entry[]) => void): () => void {
     this.followers.add(told);
     return () => this.followers.delete(told);
   }
 
+  /** What a page says while the disk is sick: one sentence for the operator, or null. */
+  get illness(): string | null {
+    const kept = this.unsaved.length;
+    const waits = kept === 0 ? "" : ` ${kept === 1 ? "1 entry waits" : `${kept} entries wait`} for it in memory.`;
+    if (this.disk.trouble !== null)
+      return `This console's disk does not answer: verbs work, prompts and checks are refused.${waits}`;
+    return kept > 0
+      ? `This console's disk refuses (${this.trouble}): verbs work, prompts and checks do not.${waits}`
+      : null;
+  }
+
+  followIllness(told: () => void): void {
+    this.nurses.push(told);
+  }
+
+  private tellIllness(): void {
+    const now = this.illness;
+    if (now === this.said) return;
+    this.said = now;
+    for (const told of this.nurses) told();
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     await this.erasure?.catch(() => {});
-    this.flush();
+    this.flush(await this.disk.asked());
     this.stopTrying();
     this.companion?.close();
     this.checkpoint.close();
+    // Closing brings the write-ahead file home, which is a write like any other.
+    if (this.disk.trouble !== null) return;
     this.chatter.close();
     if (this.durable !== this.chatter) this.durable.close();
-  }
-
-  /** Of what the disk has not taken yet, oldest first. */
-  private inMemory(these: (entry: Entry) => boolean): Entry[] {
-    return this.unsaved.map((u) => u.entry).filter(these);
-  }
-
-  private rows(sql: string, values: SQLQueryBindings[], db = this.chatter): Entry[] {
-    return (db.query(sql).all(...values) as Row[]).map((row) => ({ ...row, body: JSON.parse(row.body) }));
   }
 }

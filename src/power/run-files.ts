@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Line, startToFiles } from "../child.ts";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import type { Ending } from "../outcome.ts";
 import type { Target } from "../target/target.ts";
 import { folderWithRoom, runFolders } from "./run-folder.ts";
@@ -22,15 +23,18 @@ export interface RunFilesTools {
   readonly env: Readonly<Record<string, string>>;
   readonly isOver?: (target_id: string, id: string) => boolean;
   readonly clean?: (text: string) => string;
+  /** The disk of `runs_dir`. */
+  readonly disk?: Disk;
 }
 
-export function runFiles({ runs_dir, env, isOver = () => true, clean }: RunFilesTools) {
+export function runFiles({ runs_dir, env, isOver = () => true, clean, disk = ALWAYS_ANSWERS }: RunFilesTools) {
   const folders = runFolders(runs_dir);
   const base = (dir: string, target: Target, id: string, attempt: number) => join(dir, `${target.id}.${id}.${attempt}`);
   return {
-    run(target: Target, id: string, attempt: number, argv: string[]) {
-      pruneRuns(runs_dir, KEEP_RUNS, isOver);
-      return runToFiles(base(folderWithRoom(folders), target, id, attempt), argv, env, clean);
+    async run(target: Target, id: string, attempt: number, argv: string[]) {
+      const trouble = await disk.asked();
+      if (trouble === null) pruneRuns(runs_dir, KEEP_RUNS, isOver);
+      return runToFiles(base(folderWithRoom(folders, trouble), target, id, attempt), argv, env, disk, clean);
     },
     leftBehind(target: Target, id: string): string {
       const path = [1, 0].flatMap((n) => folders.map((dir) => `${base(dir, target, id, n)}.out`)).find(existsSync);
@@ -82,16 +86,24 @@ function runToFiles(
   base: string,
   argv: string[],
   env: Readonly<Record<string, string>>,
+  disk: Disk,
   clean?: (text: string) => string,
 ) {
   const paths = { stdout: `${base}.out`, stderr: `${base}.err` } as const;
   const child = startToFiles({ argv, env, ...paths });
-  let letGo = false;
+  let left = false;
+  let gone = false;
+  void child.ended.then(() => {
+    gone = true;
+  });
   return {
     letGo: () => {
-      // Only for a host that owns its runs: ending our ssh then ends nothing there.
-      letGo = true;
-      child.signal("SIGKILL");
+      left = true;
+      // Once it is gone its number may be somebody else's.
+      if (!gone) child.signal("SIGKILL");
+    },
+    leave: () => {
+      left = true;
     },
     async tail(first: (line: Line) => void, later: (line: Line) => void, held: Line[]): Promise<Ending> {
       let over: Ending | null = null;
@@ -102,7 +114,7 @@ function runToFiles(
       let tell = first;
       const started = performance.now();
       for (;;) {
-        const last = over !== null || letGo;
+        const last = over !== null || left;
         for (const reader of readers) for (const line of await reader.more(last)) tell(line);
         // A refusal comes at once: what is still going after 3 s is a run, and is shown as it comes.
         if (tell === first && tell !== later && performance.now() - started > 3000) {
@@ -111,13 +123,22 @@ function runToFiles(
         }
         if (last) {
           // While it runs ssh itself writes there, and nothing of ours may stand between.
-          if (over !== null && clean) for (const path of Object.values(paths)) cleanFile(path, clean);
+          if (over !== null && clean) await cleanFiles(Object.values(paths), clean, disk);
           return over ?? { is: "stopped" };
         }
         await Bun.sleep(LOOK_EVERY_MS);
       }
     },
   };
+}
+
+/** At once, so that whoever is told of the end finds them clean; of a disk that does not answer, later. */
+async function cleanFiles(paths: readonly string[], clean: (text: string) => string, disk: Disk): Promise<void> {
+  const all = () => {
+    for (const path of paths) cleanFile(path, clean);
+  };
+  if ((await disk.asked()) === null) all();
+  else disk.later(all);
 }
 
 /** The same text without secrets, in its place at once. Trouble with it must not end a run. */

@@ -1,6 +1,6 @@
 /**
- * Where the files of runs go: into the data directory, and where that takes no file (a full or read-only disk), into memory or
- * the machine's own temporary folder: a full disk must not stop a verb. It knows neither runs nor what is in their files.
+ * Where the files of runs go: into the data directory, and where that takes no file (its disk is full, or hangs), into memory or
+ * the machine's own temporary folder: a sick disk must not stop a verb. It knows neither runs nor what is in their files.
  */
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -17,10 +17,16 @@ export function runFolders(runs_dir: string, elsewhere = ELSEWHERE): readonly [s
   return [runs_dir, ...elsewhere.map((dir) => join(dir, name))];
 }
 
-/** The first of them that takes a file; the usual one where none does, and then the run says that it did not start. */
-export function folderWithRoom([usual, ...others]: readonly [string, ...string[]]): string {
+/**
+ * The first of them that takes a file; the usual one where none does, and then the run says that it did not start.
+ * @param known what is wrong with the disk of the usual one, if that is known: then it is not touched.
+ */
+export function folderWithRoom(
+  [usual, ...others]: readonly [string, ...string[]],
+  known: string | null = null,
+): string {
   const trouble = (dir: string) => troubleWith(dir, dir !== usual);
-  const why = trouble(usual);
+  const why = known ?? trouble(usual);
   if (why === null) return usual;
   const other = others.find((dir) => trouble(dir) === null);
   console.error(

@@ -36,6 +36,8 @@ export class Sessions {
       kind: "opened",
       body: { target, by },
       durable: true,
+      // The page of a console that has none yet is where the verbs are.
+      rescue: true,
       once: request_id && `session:${request_id}`,
     });
     if ((entry as Opened).body.target !== target)

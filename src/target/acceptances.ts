@@ -6,6 +6,7 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import { ownedLike } from "./known-hosts.ts";
 
 const Print = z.object({ type: z.string(), fingerprint: z.string() });
@@ -28,10 +29,18 @@ export function leaveAcceptance(data_dir: string, accepted: Accepted): void {
   ownedLike(dirname(path), path);
 }
 
-/** Hands each over once, and again after a crash in between: `taken` must know an id that it has had. */
-export async function takeAcceptances(data_dir: string, taken: (accepted: Accepted) => Promise<void>): Promise<void> {
+/**
+ * Hands each over once, and again after a crash in between: `taken` must know an id that it has had. Another time, where the disk
+ * does not answer.
+ */
+export async function takeAcceptances(
+  data_dir: string,
+  taken: (accepted: Accepted) => Promise<void>,
+  disk: Disk = ALWAYS_ANSWERS,
+): Promise<void> {
   const path = fileIn(data_dir);
   const ours = `${path}.taken`;
+  if ((existsSync(path) || existsSync(ours)) && (await disk.asked()) !== null) return;
   for (;;) {
     if (!existsSync(ours)) {
       if (!existsSync(path)) return;

@@ -4,7 +4,8 @@
  * what stands here is how it is told and cured. It knows no pages.
  */
 import { Exclusive } from "../exclusive.ts";
-import type { Draft, Entry, Log } from "../log/log.ts";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
+import { type Draft, type Entry, type Log, LogUnwritable } from "../log/log.ts";
 import { refuse } from "../refusal.ts";
 import { type Accepted, takeAcceptances } from "./acceptances.ts";
 import type { TargetBody } from "./event.ts";
@@ -34,6 +35,8 @@ export interface HostKeysTools {
   readonly env: Readonly<Record<string, string>>;
   readonly data_dir: string;
   readonly targets: readonly Target[];
+  /** The one of `data_dir`. */
+  readonly disk?: Disk;
   /** Called when a key was accepted: what is true of these targets is worth asking anew. */
   readonly stirred: (targets: readonly Target[]) => void;
 }
@@ -59,9 +62,11 @@ export class HostKeys {
   private readonly well = new Set<string>();
   private closed = false;
   private readonly accepting = new Exclusive<string>();
+  private readonly disk: Disk;
   private readonly contacts: () => ReturnType<ReturnType<typeof firstContacts>>;
 
   constructor(private readonly tools: HostKeysTools) {
+    this.disk = tools.disk ?? ALWAYS_ANSWERS;
     this.contacts = firstContacts(tools.ssh.known_hosts);
   }
 
@@ -158,6 +163,8 @@ export class HostKeys {
         old: old[0] ? printOf(old[0]) : null,
         new: printOf(offered),
       };
+      const trouble = await this.disk.asked();
+      if (trouble !== null) throw new LogUnwritable(trouble);
       const replace = replacing(pin.path, place, offered);
       await this.write(target, "key_accepted", body, once);
       replace();
@@ -171,11 +178,15 @@ export class HostKeys {
 
   /** What was accepted at the server's own terminal, into the log. */
   async takeFromTerminal(): Promise<void> {
-    await takeAcceptances(this.tools.data_dir, async ({ id, target, ...body }: Accepted) => {
-      const known = this.tools.targets.find((t) => t.id === target);
-      if (known) await this.write(known, "key_accepted", body, `key:${id}`);
-      this.facts.delete(`${target} ${body.end}`);
-    }).catch((error) => console.error("keys accepted at the terminal:", error));
+    await takeAcceptances(
+      this.tools.data_dir,
+      async ({ id, target, ...body }: Accepted) => {
+        const known = this.tools.targets.find((t) => t.id === target);
+        if (known) await this.write(known, "key_accepted", body, `key:${id}`);
+        this.facts.delete(`${target} ${body.end}`);
+      },
+      this.disk,
+    ).catch((error) => console.error("keys accepted at the terminal:", error));
   }
 
   private async see(target: Target, end: End): Promise<void> {

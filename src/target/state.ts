@@ -52,6 +52,8 @@ export interface State {
   readonly said?: Said | null;
   /** What the newest check of this VM found: the guest's side, which the hypervisor does not see. */
   readonly found?: Found | null;
+  /** What this console itself can't do just now: its disk is sick. A sentence, or null. */
+  readonly console?: string | null;
   /** When the newest of its facts was heard, ms since the epoch; null: never asked. */
   readonly heard_at: number | null;
   /** When this state was first seen, ms since the epoch. */

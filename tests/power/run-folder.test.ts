@@ -29,7 +29,7 @@ test("a run whose file can't be made where it should goes elsewhere; its output 
   writeFileSync(runs_dir, "a file where the folder should be");
   const files = () => runFiles({ runs_dir, env: scrubbed() });
   const lines: string[] = [];
-  const run = files().run(target, "request-1", 0, ["echo", "from the host"]);
+  const run = await files().run(target, "request-1", 0, ["echo", "from the host"]);
   const heard = ({ text }: { text: string }) => void lines.push(text);
   expect(await run.tail(heard, heard, [])).toEqual({ is: "exited", code: 0 });
   expect(lines).toEqual(["from the host"]);

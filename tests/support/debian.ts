@@ -13,6 +13,9 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   sudo: ["sudo", "visudo"],
   logrotate: ["logrotate"],
   iproute2: ["ip"],
+  mount: ["mount", "losetup"],
+  "util-linux": ["fsfreeze", "unshare", "nsenter"],
+  e2fsprogs: ["mkfs.ext4"],
   // A library: what it is for is in target/keychain.ts.
   "libnss-wrapper": ["usr/lib/*/libnss_wrapper.so"],
 };
