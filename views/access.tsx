@@ -26,9 +26,9 @@ export interface AccessPageProps {
 
 const HOW: Record<Operator["how"], string> = {
   lab: "because this is the lab on your own machine, which asks nobody",
-  edge: "by the edge in front; sign out there",
-  bearer: "with the token, as a program",
-  cookie: "here, on this device",
+  edge: "signed in by the edge in front; sign out there",
+  bearer: "signed in with the token, as a program",
+  cookie: "signed in here, on this device",
   kiosk: "as a wall board",
 };
 
@@ -40,7 +40,7 @@ export function AccessPage(props: AccessPageProps) {
       <h1>Sign-ins</h1>
       {note && (
         <p class="held" role="alert">
-          {plain(note)}
+          <b>{plain(note)}</b>
         </p>
       )}
       <p>
@@ -114,7 +114,8 @@ export function AccessPage(props: AccessPageProps) {
             <li>
               <b>{one.name}</b>
               <small>
-                {one.codes_left} recovery codes left · enrolled <Ago at={one.enrolled_at} now={now} />
+                {one.codes_left} recovery {one.codes_left === 1 ? "code" : "codes"} left · enrolled{" "}
+                <Ago at={one.enrolled_at} now={now} />
               </small>
             </li>
           ))}
@@ -126,12 +127,18 @@ export function AccessPage(props: AccessPageProps) {
       {codesLeft !== null && (
         <>
           <h2>Your password and codes</h2>
-          {codesLeft < 3 && <p class="held">You have {codesLeft} recovery codes left; make new ones.</p>}
+          {codesLeft < 3 && (
+            <p class="held">
+              <b>
+                You have {codesLeft} recovery {codesLeft === 1 ? "code" : "codes"} left; make new ones.
+              </b>
+            </p>
+          )}
           {proved ? (
             <>
               <form method="post" action="/access/password" class="stack">
                 <RequestId value={requestId()} />
-                <NewPassword name={name} />
+                <NewPassword name={name} label="New password" />
                 <button type="submit" class="quiet">
                   Change the password
                 </button>

@@ -26,7 +26,7 @@ export const AgainPage = ({
     <h1>{token ? "The token" : "Your password"}, once more</h1>
     {note && (
       <p class="held" role="alert">
-        {plain(note)}
+        <b>{plain(note)}</b>
       </p>
     )}
     {needed ? (

@@ -25,10 +25,14 @@ export const EnrolPage = ({ name, address, requestId, note, warning, again, lab 
       Choose the password by which you sign in on the day when the edge is down. This link is good once.
     </p>
     {again && <p>Once it is set, the old password, codes, sign-ins and wall boards of {name} end.</p>}
-    {warning && <p class="held">{warning}</p>}
+    {warning && (
+      <p class="held">
+        <b>{warning}</b>
+      </p>
+    )}
     {note && (
       <p class="held" role="alert">
-        {plain(note)}
+        <b>{plain(note)}</b>
       </p>
     )}
     {requestId !== null && (
@@ -44,10 +48,10 @@ export const EnrolPage = ({ name, address, requestId, note, warning, again, lab 
 );
 
 /** The two fields; the name goes along for password managers. */
-export const NewPassword = ({ name, focus }: { name: string; focus?: boolean }) => (
+export const NewPassword = ({ name, focus, label = "Password" }: { name: string; focus?: boolean; label?: string }) => (
   <>
     <input class="vh" type="text" value={name} autocomplete="username" readonly tabindex={-1} aria-label="Name" />
-    <label for="password">Password</label>
+    <label for="password">{label}</label>
     <input
       id="password"
       name="password"
@@ -83,13 +87,13 @@ export const CodesPage = ({
     <h1>Recovery codes of {name}</h1>
     {fresh && <p class="lead">You are enrolled and signed in.</p>}
     <p class="held">
-      These are shown now and never again. Each signs {name} in once, without the password. Print them or write them
-      down, and keep them where the incident will not be.
+      <b>These are shown now and never again.</b> Each signs {name} in once, without the password. Print them or write
+      them down, and keep them where the incident will not be.
     </p>
     <ol class="codes">
       {codes.map((code) => (
         <li>
-          <code>{code}</code>
+          <code class="lead">{code}</code>
         </li>
       ))}
     </ol>

@@ -11,8 +11,9 @@ export interface SignInPageProps {
   /** About the connection itself. */
   readonly warning?: string;
   readonly next?: string;
-  /** What was typed before. */
+  /** What was typed before, and where: that form is open again. */
   readonly name?: string;
+  readonly tried?: "password" | "code" | "token";
   /** Somebody is enrolled, so names and passwords are asked for. */
   readonly names?: boolean;
   /** There is a token to sign in with. */
@@ -28,6 +29,7 @@ export function SignInPage({
   warning,
   next,
   name,
+  tried = "password",
   names,
   token = true,
   lab,
@@ -55,10 +57,14 @@ export function SignInPage({
       <p class="lead">
         The emergency console. {names ? "Sign in with your name and password." : "Sign in with an operator's token."}
       </p>
-      {warning && <p class="held">{warning}</p>}
+      {warning && (
+        <p class="held">
+          <b>{warning}</b>
+        </p>
+      )}
       {note && (
         <p class="held" role="alert">
-          {plain(note)}
+          <b>{plain(note)}</b>
         </p>
       )}
       {boardId && (
@@ -82,7 +88,7 @@ export function SignInPage({
               autocomplete="username"
               autocapitalize="none"
               spellcheck={false}
-              autofocus={!name}
+              autofocus={!name && tried === "password"}
             />
             <label for="password">Password</label>
             <input
@@ -91,19 +97,27 @@ export function SignInPage({
               type="password"
               required
               autocomplete="current-password"
-              autofocus={!!name}
+              autofocus={!!name && tried === "password"}
             />
             <button type="submit" class="main">
               Sign in
             </button>
           </Form>
-          <details>
+          <details open={tried === "code"}>
             <summary>Use a recovery code instead</summary>
             <Form>
               <label for="code-name">Name</label>
               <input id="code-name" name="name" value={name} required autocomplete="off" autocapitalize="none" />
               <label for="code">Recovery code</label>
-              <input id="code" name="code" required autocomplete="off" autocapitalize="none" spellcheck={false} />
+              <input
+                id="code"
+                name="code"
+                required
+                autocomplete="off"
+                autocapitalize="none"
+                spellcheck={false}
+                autofocus={tried === "code"}
+              />
               <button type="submit" class="quiet">
                 Use the code
               </button>
@@ -112,7 +126,7 @@ export function SignInPage({
         </>
       )}
       {requestId !== null && names && token && (
-        <details>
+        <details open={tried === "token"}>
           <summary>Use the console's token instead</summary>
           <Token alone={false} />
         </details>

@@ -4,7 +4,9 @@
 import { join } from "node:path";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Config } from "../config.ts";
+import type { Disk } from "../log/disk.ts";
 import { againRoutes } from "./again.tsx";
+import { Answered } from "./answered.ts";
 import { cookies } from "./cookies.ts";
 import { delays } from "./delay.ts";
 import { seal } from "./digest.ts";
@@ -31,6 +33,8 @@ export interface AccessDeps {
   /** Milliseconds since the epoch; left out, one that no set clock makes jump. */
   now?(): number;
   pause?(ms: number): Promise<void>;
+  /** The disk of the data directory. */
+  readonly disk?: Disk;
 }
 
 export interface Access {
@@ -41,6 +45,8 @@ export interface Access {
   /** `/login`, `/logout`, `/enrol/…` and `/access`, for `app.route("/", …)`. */
   readonly routes: Hono<Env>;
   readonly ids: RequestIds;
+  /** The clock that sign-ins go by. */
+  readonly now: () => number;
   /** Sentences for the log at start. */
   readonly troubles: readonly string[];
   /** Once, with all routes there are: throws Undeclared where one does not say who may call it. */
@@ -63,7 +69,7 @@ export function openAccess(config: Config, deps: AccessDeps): Access {
   const { peer, now = steady, pause = Bun.sleep } = deps;
   const { bearer } = config.access;
   const kept = keepSecret(join(config.data_dir, "access", "secret"));
-  const store = openStore(config.data_dir);
+  const store = openStore(config.data_dir, deps.disk);
   const ids = requestIds(kept.secret);
   const told = new Told(Date.now);
   // By the clock on the wall, as the terminal that prints the links.
@@ -95,7 +101,7 @@ export function openAccess(config: Config, deps: AccessDeps): Access {
   routes.route("/", login);
   routes.route("/", enrolment(config, { ...shared, begin }));
   routes.route("/", againRoutes(config, shared));
-  routes.route("/", accessRoutes(config, { ...shared, hasBoard: () => board }));
+  routes.route("/", accessRoutes(config, { ...shared, answered: new Answered(store, now), hasBoard: () => board }));
 
   const sweep = setInterval(() => {
     sign_ins.sweep();
@@ -107,6 +113,7 @@ export function openAccess(config: Config, deps: AccessDeps): Access {
     whence: from,
     routes,
     ids,
+    now,
     troubles: [kept.trouble, store.trouble].filter((trouble) => trouble !== null),
     settle(all) {
       requirePolicies(all);

@@ -162,7 +162,11 @@ const BOARD_ONLY = new Refusal(
 );
 
 export function askForProof(c: Context): Promise<Response> {
-  const sentence = "Stop, reset and cycle want your password once more; nothing was done yet.";
+  // Sent for the card of an approval, too: there the agent asks for a verb, or for a command.
+  const what = c.req.path.startsWith("/api/approval/")
+    ? "A yes to what may end what runs wants"
+    : "Stop, reset and cycle want";
+  const sentence = `${what} your password once more; nothing was done yet.`;
   const back = c.req.header("referer");
   const page = back !== undefined && URL.canParse(back) ? new URL(back) : null;
   const next = page && page.host === c.req.header("host") ? page.pathname + page.search : "/";

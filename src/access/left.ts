@@ -27,6 +27,8 @@ export function leave(
 
 /** What was handed over and is still in the file. */
 const handedOver = new WeakMap<Store, Set<number>>();
+/** Whose deletion waits for the disk: once, since a number that is free may be another line's soon. */
+const deleting = new WeakSet<Store>();
 
 export function takeLeft(store: Store, take: (event: AccessEvent) => void): void {
   const handed = handedOver.get(store) ?? new Set<number>();
@@ -40,10 +42,16 @@ export function takeLeft(store: Store, take: (event: AccessEvent) => void): void
       const read = Left.safeParse(JSON.parse(body));
       if (read.success) take(read.data);
     }
-    for (const { id } of rows) {
-      store.db.query("delete from told where id = ?").run(id);
-      // The number may be given again.
-      handed.delete(id);
+    if (rows.length > 0 && !deleting.has(store)) {
+      deleting.add(store);
+      store.disk.later(() => {
+        deleting.delete(store);
+        for (const { id } of rows) {
+          store.db.query("delete from told where id = ?").run(id);
+          // The number may be given again.
+          handed.delete(id);
+        }
+      });
     }
   } catch (error) {
     console.error("access:", error);

@@ -74,6 +74,7 @@ export function signIn(config: Config, deps: SignInDeps) {
         next,
         note: noteFor() || WRONG[shown.is],
         name: shown.is === "token" ? "" : name,
+        tried: shown.is,
       });
     }
     begin(c, proven);
@@ -109,12 +110,12 @@ export function signIn(config: Config, deps: SignInDeps) {
   });
 
   /** A fresh cookie each time, so that one that was planted before is worth nothing; what this browser had ends. */
-  function begin(c: Context, proven: Proven): void {
+  function begin(c: Context, proven: Proven): { readonly id: string } {
     const before = cookies.signIn(c);
     const old = before === null ? null : sign_ins.find(before);
     if (old) sign_ins.end((one) => one.id === old.id);
     const device = deviceOf(c.req.header("user-agent"));
-    const { value } = sign_ins.begin({
+    const { value, sign_in } = sign_ins.begin({
       name: proven.name,
       kind: "operator",
       how: proven.how,
@@ -124,11 +125,12 @@ export function signIn(config: Config, deps: SignInDeps) {
     cookies.setSignIn(c, value, "operator");
     if (proven.how !== "token") cookies.setDevice(c, proven.short);
     tell({ is: "signed_in", name: proven.name, from: deps.from(c), why: `by ${proven.how}, on ${device}` });
+    return sign_in;
   }
 
   async function signInPage(
     c: Context,
-    a: { status: 200 | 401; next: string; note: string; name?: string; board?: string },
+    a: { status: 200 | 401; next: string; note: string; name?: string; tried?: Shown["is"]; board?: string },
   ): Promise<Response> {
     const way = cookies.way(c);
     const names = deps.operators.any;
@@ -149,6 +151,7 @@ export function signIn(config: Config, deps: SignInDeps) {
             warning={way === "refused" ? PLAIN_HTTP_REFUSED : way === "plain" ? PLAIN_HTTP_ALLOWED : ""}
             next={a.next}
             name={a.name}
+            tried={a.tried}
             boardId={a.board === undefined ? undefined : deps.ids.make(a.board)}
             names={names}
             token={deps.bearer !== null}

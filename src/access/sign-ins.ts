@@ -1,7 +1,8 @@
 /**
  * Who is signed in on which device: begun by a proof, ended by 30 idle minutes, by 12 hours, by signing out, or by being revoked.
  * A wall board's has neither limit. The cookie's value is known to the browser alone; here it is a hash. What is in memory
- * holds, so that a disk that fails signs nobody out; the file is how it outlives a restart and how the terminal revokes.
+ * holds, so that a disk that fails or hangs signs nobody out; the file, written behind, is how it outlives a restart and how
+ * the terminal revokes.
  */
 import { randomBytes } from "node:crypto";
 import { digest } from "./digest.ts";
@@ -48,6 +49,7 @@ export class SignIns {
   /** Ended here, whatever an unwritable file says. */
   private readonly ended = new Set<string>();
   private readonly written = new Map<string, number>();
+  private readonly waiting = new Set<Row>();
   private readonly watchers = new Map<string, Set<() => void>>();
   private trouble = false;
 
@@ -60,9 +62,8 @@ export class SignIns {
     this.load();
   }
 
-  /** @returns the cookie's value, which is not kept. */
-  begin(b: Beginning): { value: string; sign_in: SignIn } {
-    const value = randomBytes(32).toString("base64url");
+  /** @returns the cookie's value, which is not kept; `value` where the same request must get the same one again. */
+  begin(b: Beginning, value = randomBytes(32).toString("base64url")): { value: string; sign_in: SignIn } {
     const at = this.now();
     const row: Row = {
       id: randomBytes(6).toString("hex"),
@@ -79,7 +80,7 @@ export class SignIns {
     };
     this.rows.set(row.hash, row);
     this.unsaved.add(row.hash);
-    this.save(row);
+    this.saveSoon(row);
     return { value, sign_in: row };
   }
 
@@ -95,7 +96,7 @@ export class SignIns {
     const row = this.rowOf(sign_in.id);
     if (!row) return;
     row.seen_at = this.now();
-    if (row.seen_at - (this.written.get(row.hash) ?? row.begun_at) >= SEEN_EVERY_MS) this.save(row);
+    if (row.seen_at - (this.written.get(row.hash) ?? row.begun_at) >= SEEN_EVERY_MS) this.saveSoon(row);
   }
 
   /** Password, code or token was shown again. */
@@ -103,7 +104,7 @@ export class SignIns {
     const row = this.rowOf(id);
     if (!row) return;
     row.proved_at = this.now();
-    this.save(row);
+    this.saveSoon(row);
   }
 
   /** Those that hold, the newest first. */
@@ -139,7 +140,10 @@ export class SignIns {
   /** Ends what has expired, or was revoked at the terminal. Called now and then: an open stream asks nothing by itself. */
   sweep(): void {
     this.refresh();
-    for (const row of [...this.rows.values()]) if (!this.holds(row)) this.drop(row);
+    const over = [...this.rows.values()].filter((row) => !this.holds(row));
+    // Nobody waits for these.
+    for (const row of over) this.forget(row);
+    for (const row of over) this.store.disk.later(() => this.erase(row));
   }
 
   private holds(row: Row): boolean {
@@ -156,16 +160,27 @@ export class SignIns {
   }
 
   private drop(row: Row): boolean {
+    this.forget(row);
+    return this.erase(row);
+  }
+
+  private forget(row: Row): void {
     this.rows.delete(row.hash);
     this.unsaved.delete(row.hash);
     this.written.delete(row.hash);
+    this.ended.add(row.hash);
     this.tellOver(row.id);
+  }
+
+  private erase(row: Row): boolean {
     try {
       this.store.db.query("delete from sign_in where hash = ?").run(row.hash);
+      this.ended.delete(row.hash);
       return true;
     } catch (error) {
-      this.ended.add(row.hash);
       this.say(error);
+      // A disk that hung and is back takes it then, and until then it is ended all the same.
+      if (this.store.disk.trouble !== null) this.store.disk.later(() => this.erase(row));
       return false;
     }
   }
@@ -193,11 +208,21 @@ export class SignIns {
     for (const row of read) {
       if (this.ended.has(row.hash)) continue;
       const known = before.get(row.hash);
-      this.rows.set(row.hash, known ?? row);
+      this.rows.set(row.hash, known ?? notAhead(row, this.now()));
       this.unsaved.delete(row.hash);
     }
     for (const hash of this.unsaved) this.rows.set(hash, before.get(hash)!);
     for (const [hash, row] of before) if (!this.rows.has(hash)) this.tellOver(row.id);
+  }
+
+  /** Once for all that happens until the disk has answered. */
+  private saveSoon(row: Row): void {
+    if (this.waiting.has(row)) return;
+    this.waiting.add(row);
+    this.store.disk.later(() => {
+      this.waiting.delete(row);
+      if (this.rows.get(row.hash) === row) this.save(row);
+    });
   }
 
   /** What was on the disk once is only ever updated there: a row that is gone was revoked at the terminal, and stays gone. */
@@ -221,6 +246,15 @@ export class SignIns {
     this.trouble = true;
     console.error("breakglass: sign-ins are kept in memory alone, the disk refuses:", error);
   }
+}
+
+/**
+ * The clock went back while the console was stopped: its limits count from now on, and are no longer than anybody's. (A clock that went
+ * ahead ends it: signing in again is a small thing, a sign-in that does not end is none.)
+ */
+function notAhead(row: Row, now: number): Row {
+  const atMost = (at: number) => Math.min(at, now);
+  return { ...row, begun_at: atMost(row.begun_at), seen_at: atMost(row.seen_at), proved_at: atMost(row.proved_at) };
 }
 
 const INSERT = `insert into sign_in (hash, id, name, kind, how, mark, begun_at, seen_at, proved_at, came_from, device)

@@ -6,12 +6,15 @@
 import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import { ownedLike } from "../target/known-hosts.ts";
 
 export interface Store {
   readonly db: Database;
   /** A sentence when a file that could not be read was moved aside, or when nothing can be kept; else null. */
   readonly trouble: string | null;
+  /** The one that it is on: asked before what nobody waits for is written. */
+  readonly disk: Disk;
   /** True when another process has written since this was last asked. */
   changed(): boolean;
   close(): void;
@@ -22,7 +25,8 @@ export const storePath = (data_dir: string): string => join(data_dir, "access", 
 const VERSION = 1;
 /** Came later, and is no version of its own: an older console passes it by, and must be able to open this file. */
 const LATER = `
-  create table if not exists codes_request (id text primary key, at integer not null) strict;`;
+  create table if not exists codes_request (id text primary key, at integer not null) strict;
+  create table if not exists answered (id text primary key, what text not null, answer text not null, at integer not null) strict;`;
 const SCHEMA = `
   create table operator (name text primary key, password text not null, enrolled_at integer not null) strict;
   create table link (hash text primary key, name text not null, expires_at integer not null) strict;
@@ -34,24 +38,25 @@ const SCHEMA = `
   create table told (id integer primary key, body text not null) strict;`;
 
 /** Never throws: with a full or unreadable disk the console still runs, and keeps sign-ins in memory. */
-export function openStore(data_dir: string): Store {
+export function openStore(data_dir: string, disk: Disk = ALWAYS_ANSWERS): Store {
   const path = storePath(data_dir);
   try {
-    return kept(open(path), null);
+    return kept(open(path), null, disk);
   } catch (error) {
     if (/NOTADB|CORRUPT|malformed|not a database/i.test(words(error)) && existsSync(path)) {
       const aside = `${path}.bad-${new Date().toISOString().replace(/[:.]/g, "")}`;
       try {
         for (const end of ["", "-wal", "-shm"]) if (existsSync(path + end)) renameSync(path + end, aside + end);
         const trouble = `The file of the enrolled operators could not be read; it was moved to ${aside}. Enrol again: bun run access enrol <name>.`;
-        return kept(open(path), trouble);
+        return kept(open(path), trouble, disk);
       } catch {
         // falls through to memory
       }
     }
     const memory = new Database(":memory:", { strict: true });
     prepare(memory);
-    return kept(memory, `Sign-ins will not outlive a restart: ${path} can't be opened (${words(error)}).`);
+    const trouble = `Sign-ins will not outlive a restart: ${path} can't be opened (${words(error)}).`;
+    return kept(memory, trouble, ALWAYS_ANSWERS);
   }
 }
 
@@ -91,13 +96,15 @@ function prepare(db: Database): void {
   db.run(LATER);
 }
 
-function kept(db: Database, trouble: string | null): Store {
+function kept(db: Database, trouble: string | null, disk: Disk): Store {
+  disk.guard(db);
   const ask = db.query("pragma data_version");
   const version = () => (ask.get() as { data_version: number }).data_version;
   let seen = version();
   return {
     db,
     trouble,
+    disk,
     changed() {
       try {
         const now = version();
@@ -108,7 +115,8 @@ function kept(db: Database, trouble: string | null): Store {
         return false; // what is in memory holds
       }
     },
-    close: () => db.close(),
+    // Closing brings the write-ahead file home, which is a write like any other.
+    close: () => disk.trouble ?? db.close(),
   };
 }
 

@@ -142,7 +142,17 @@ const packages: Rule = (args) => {
 const UNITS =
   "status, show, cat, list-units, list-unit-files, list-timers, list-sockets, list-jobs, list-dependencies, list-automounts, list-paths, list-machines, is-active, is-failed, is-enabled, is-system-running, get-default, show-environment, help";
 
-const SYSTEMCTL = subs({
+/** Units whose start is what `reboot`, `poweroff` or `isolate` would do. */
+const ENDS_ALL =
+  /^((systemd-)?(reboot|poweroff|halt|kexec|soft-reboot|suspend|hibernate|hybrid-sleep|suspend-then-hibernate)|exit|rescue|emergency|shutdown|umount|final|ctrl-alt-del|runlevel[016])(\.(target|service))?$/;
+
+const SYSTEMCTL: Rule = (args) =>
+  // Whatever is done to these: a unit of that name is no service that one restarts.
+  SUBS_OF_SYSTEMCTL(args) === "change" && args.some((arg) => ENDS_ALL.test(arg))
+    ? "destructive"
+    : SUBS_OF_SYSTEMCTL(args);
+
+const SUBS_OF_SYSTEMCTL = subs({
   read: UNITS,
   change:
     "start, stop, restart, reload, try-restart, reload-or-restart, try-reload-or-restart, enable, disable, reenable, preset, mask, unmask, link, revert, daemon-reload, daemon-reexec, reset-failed, kill, set-property, set-default, freeze, thaw, cancel, clean, set-environment, unset-environment, log-level, log-target",

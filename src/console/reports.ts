@@ -64,6 +64,7 @@ async function beginningOf(body: ReadableStream<Uint8Array> | null): Promise<str
     if (done) return text;
     text += decoder.decode(value, { stream: true });
   }
-  await reader.cancel();
+  // Not waited for: it is over only when the sender is.
+  void reader.cancel().catch(() => {});
   return text.slice(0, MOST);
 }

@@ -1,7 +1,9 @@
 /** The fault panel's one address: break the simulated VM, or mend everything. There is none of this beside a real target. */
 import { type Context, Hono } from "hono";
+import { z } from "zod";
 import { Faults } from "../../views/faults.tsx";
 import { answer } from "../console/answer.tsx";
+import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
 import type { Lab } from "./lab.ts";
 import { FAULTS, type Fault } from "./world.ts";
@@ -14,7 +16,8 @@ export interface LabDeps {
 export function labRoutes(lab: Pick<Lab, "breakIt" | "fault">, deps: LabDeps = {}): Hono {
   const routes = new Hono();
   routes.post("/lab/fault", async (c) => {
-    const fault = lab.breakIt(faultNamed(await askedFor(c)));
+    const said = await readBody(c, Broken, 'send {"fault": "disk_full"}');
+    const fault = lab.breakIt(faultNamed(said.fault));
     return answer(c, {
       json: { fault },
       text: () => `The lab's fault is now: ${fault}\n`,
@@ -25,13 +28,8 @@ export function labRoutes(lab: Pick<Lab, "breakIt" | "fault">, deps: LabDeps = {
   return routes;
 }
 
-async function askedFor(c: Context): Promise<unknown> {
-  if (!c.req.header("content-type")?.includes("application/json")) return (await c.req.parseBody()).fault;
-  const body: unknown = await c.req
-    .json()
-    .catch(() => refuse(400, 'The body is not JSON. Send {"fault": "disk_full"}.'));
-  return typeof body === "object" && body !== null ? (body as { fault?: unknown }).fault : undefined;
-}
+/** Whatever it is: what is no fault is refused in words that name those there are. */
+const Broken = z.object({ fault: z.unknown().optional() });
 
 function faultNamed(name: unknown): Fault {
   return (

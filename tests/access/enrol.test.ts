@@ -43,7 +43,9 @@ test("a link enrols by its form alone, without a header that proves our page; th
     { accept: "text/html", "content-type": FORM, cookie: cookiesOf(page) },
     new URLSearchParams({ request_id, password: PASSWORD, again: PASSWORD }).toString(),
   );
-  const shown = [...(await done.text()).matchAll(/<code>([a-z0-9-]{17})<\/code>/g)].map(([, code]) => code);
+  const shown = [...(await done.text()).matchAll(/<code class="lead">([a-z0-9-]{17})<\/code>/g)].map(
+    ([, code]) => code,
+  );
   expect([done.status, shown.length, new Set(shown).size]).toEqual([200, CODES, CODES]);
   expect(await who(d, cookieOf(done))).toBe("local:viktor");
   expect(d.told.map((event) => event.is)).toEqual(["enrolled", "signed_in"]);
@@ -64,6 +66,32 @@ test("looking at a link uses nothing up; setting the password does, and so do 15
   const first = d.link("anna");
   const second = d.link("anna");
   expect([(await d.ask(first)).status, (await d.ask(second)).status]).toEqual([410, 200]);
+});
+
+test("the second of two taps sees the same codes and is signed in; another password, or another form, finds the link used", async () => {
+  const d = door();
+  const link = d.link("viktor");
+  const page = await d.ask(link, { accept: "text/html" });
+  const request_id = /name="request_id" value="([^"]+)"/.exec(await page.text())![1]!;
+  const tap = (said: Record<string, string> = {}) =>
+    d.ask(
+      link,
+      { "content-type": FORM, cookie: cookiesOf(page) },
+      new URLSearchParams({ request_id, password: PASSWORD, again: PASSWORD, ...said }).toString(),
+    );
+  const both = await Promise.all([tap(), tap()]);
+  both.push(await tap());
+  expect(both.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const codes = await Promise.all(
+    both.map(async (one) => ((await one.json()) as { recovery_codes: string[] }).recovery_codes),
+  );
+  expect([codes[0]!.length, codes[1], codes[2]]).toEqual([CODES, codes[0]!, codes[0]!]);
+  // One enrolment and one sign-in, that of the answer that came last.
+  expect(await Promise.all(both.map((one) => who(d, cookieOf(one))))).toEqual([401, 401, "local:viktor"]);
+  expect(d.told.filter(({ is }) => is === "enrolled").length).toBe(1);
+  expect((await tap({ password: "quite other words of mine", again: "quite other words of mine" })).status).toBe(410);
+  expect((await tap({ request_id: d.access.ids.make("nobody", "login") })).status).toBe(403);
+  expect((await d.ask(link, OWN, JSON.stringify({ password: PASSWORD, again: PASSWORD }))).status).toBe(410);
 });
 
 test("a form from elsewhere enrols nobody", async () => {
@@ -143,6 +171,18 @@ test("each recovery code signs in once, typed with or without its dashes, and fo
   expect((await signInWith(d, { name: "viktor", code: first })).status).toBe(401);
   const twice = await Promise.all([1, 2, 3].map(() => signInWith(d, { name: "viktor", code: second })));
   expect(twice.map(({ status }) => status).sort()).toEqual([200, 401, 401]);
+});
+
+test("a wrong code gives back the form of the codes, open, with the name in it", async () => {
+  const d = door();
+  await enrolled(d, "viktor");
+  const again = async (body: Record<string, string>) => {
+    const answer = await d.ask("/login", { ...OWN, accept: "text/html" }, JSON.stringify(body));
+    return [answer.status, ...[...(await answer.text()).matchAll(/<details([^>]*)>/g)].map(([, open]) => open!.trim())];
+  };
+  expect(await again({ name: "viktor", code: "abcde-fghjk-mnpqr" })).toEqual([401, 'open=""', ""]);
+  expect(await again({ token: "not the token" })).toEqual([401, "", 'open=""']);
+  expect(await again({ name: "viktor", password: "not the password" })).toEqual([401, "", ""]);
 });
 
 test("neither password nor code nor link stands in a file", async () => {

@@ -48,6 +48,70 @@ test("sign-ins are listed and ended: one, all of mine, everybody's", async () =>
   expect(d.told.filter(({ is }) => is === "revoked").length).toBe(3);
 });
 
+test("revoking twice with one request id is one revocation: the first answer, after a restart as well; another body is refused", async () => {
+  const at = { now: Date.UTC(2026, 0, 1) };
+  const d = door({}, undefined, at);
+  const me = (await enrolled(d, "viktor")).cookie;
+  const sign_in = async (name: string) => {
+    const cookie = cookieOf(await signInWith(d, { name, password: PASSWORD }));
+    return { cookie, id: (await listed(d, cookie)).find(({ this_one }) => this_one)!.id };
+  };
+  const [other, third] = [await sign_in("viktor"), await sign_in("viktor")];
+  const body = { sign_in: other.id, request_id: "revoke-twice-0001" };
+  const said = async (at: Door, cookie: string, body: Record<string, string>) => {
+    const answer = await post(at, "/access/revoke", cookie, body);
+    return [answer.status, await answer.json()];
+  };
+  const first = [200, { ended: 1, for_good: true }];
+  expect(await said(d, me, body)).toEqual(first);
+  expect(await said(d, me, body)).toEqual(first);
+  expect((await post(d, "/access/revoke", me, { ...body, sign_in: third.id })).status).toBe(422);
+  expect((await d.ask("/status", { cookie: third.cookie })).status).toBe(200);
+  expect(d.told.filter(({ is }) => is === "revoked").length).toBe(1);
+  // A page gets the way that it got before, by the form and by the header of a program alike.
+  const form = await d.ask("/access/revoke", { ...OWN, cookie: me, accept: "text/html" }, JSON.stringify(body));
+  expect([form.status, form.headers.get("location")]).toEqual([303, "/access"]);
+  const program = { authorization: `Bearer ${TOKEN}`, "idempotency-key": "everybody-0001" };
+  const all = JSON.stringify({ all: "everybody" });
+  expect(await (await d.ask("/access/revoke", program, all)).json()).toEqual({ ended: 2, for_good: true });
+  const later = await sign_in("viktor");
+  expect(await (await d.ask("/access/revoke", program, all)).json()).toEqual({ ended: 2, for_good: true });
+  expect((await d.ask("/status", { cookie: later.cookie })).status).toBe(200); // or the second would have ended it, too
+  d.access.close();
+  const restarted = door({}, dirname(d.data_dir), at);
+  expect(await said(restarted, later.cookie, body)).toEqual(first);
+  // Without an id, or by somebody else, it is another request, and that sign-in has ended.
+  expect((await post(restarted, "/access/revoke", later.cookie, { sign_in: other.id })).status).toBe(404);
+  expect(
+    (await restarted.ask("/access/revoke", { authorization: `Bearer ${TOKEN}` }, JSON.stringify(body))).status,
+  ).toBe(404);
+});
+
+test("a wall board asked for twice with one request id is one board with one cookie; once it is over, it is not opened again", async () => {
+  const d = door({ BREAKGLASS_TRUSTED_PROXIES: "10.0.0.9" });
+  const edge = { ...OWN, "x-test-peer": "10.0.0.9", "x-authentik-username": "viktor" };
+  const bearer = { authorization: `Bearer ${TOKEN}` };
+  for (const who of [bearer, edge]) {
+    const open = (id: string) => d.ask("/access/kiosk", who, JSON.stringify({ request_id: id }));
+    const both = [await open("a-board-0001"), await open("a-board-0001")];
+    expect(both.map(({ status }) => status)).toEqual([200, 200]);
+    const [first, second] = both.map(cookieOf);
+    expect([first !== "", second]).toEqual([true, first!]);
+    const another = cookieOf(await open("a-board-0002"));
+    expect(another).not.toBe(first!);
+    const boards = async () =>
+      ((await (await d.ask("/access", who)).json()) as Listed).sign_ins.filter(({ kind }) => kind === "kiosk");
+    expect((await boards()).length).toBe(2);
+    expect((await d.ask("/kiosk", { cookie: first! })).status).toBe(200);
+    await d.ask("/access/revoke", who, JSON.stringify({ all: "everybody" }));
+    expect((await open("a-board-0001")).status).toBe(409);
+    expect([(await boards()).length, (await d.ask("/kiosk", { cookie: first! })).status]).toEqual([0, 401]);
+  }
+  // Without an id each asking is a board of its own.
+  const [one, two] = [await d.ask("/access/kiosk", bearer, "{}"), await d.ask("/access/kiosk", bearer, "{}")];
+  expect(cookieOf(one!)).not.toBe(cookieOf(two!));
+});
+
 test("what the terminal ends, the running console ends too, and the streams that are open under it", async () => {
   const d = door();
   const { cookie } = await enrolled(d, "viktor");
@@ -194,7 +258,18 @@ test("step-up: stop, reset and cycle want the password of the last five minutes,
   const { cookie } = await enrolled(d, "viktor");
   expect((await post(d, "/api/pve/cycle", cookie)).status).toBe(200);
   d.at.now += PROOF_HOLDS_MS;
-  for (const verb of ["stop", "reset", "cycle"]) expect((await post(d, `/api/pve/${verb}`, cookie)).status).toBe(403);
+  // In any spelling that the route reads as the verb, too.
+  for (const verb of [
+    "stop",
+    "reset",
+    "cycle",
+    "c%79cle",
+    "%63%79%63%6c%65",
+    "c%2579cle",
+    "c%252579cle",
+    "stop?target=devvm",
+  ])
+    expect([verb, (await post(d, `/api/pve/${verb}`, cookie)).status]).toEqual([verb, 403]);
   for (const verb of ["start", "forensics", "status"])
     expect((await post(d, `/api/pve/${verb}`, cookie)).status).toBe(200);
   const page = await d.ask(
@@ -252,6 +327,16 @@ test("password and codes are changed with a fresh proof alone; the other sign-in
   expect([reloaded.status, await reloaded.text()]).toEqual([409, expect.stringContaining("made already")]);
   expect((await signInWith(d, { name: "viktor", code: first! })).status).toBe(200);
   expect((await post(d, "/access/codes", cookie, { request_id: "odd id" })).status).toBe(422);
+  // An old form that is sent again brings no old password back.
+  const change = (password: string, request_id: string) =>
+    post(d, "/access/password", cookie, { password, again: password, request_id });
+  expect((await change("the third set of words", "change-0001")).status).toBe(200);
+  expect((await change("the third set of words", "change-0001")).status).toBe(200);
+  expect((await change("the fourth set of words", "change-0002")).status).toBe(200);
+  expect((await change("the third set of words", "change-0001")).status).toBe(422);
+  expect((await signInWith(d, { name: "viktor", password: "the third set of words" })).status).toBe(401);
+  expect((await signInWith(d, { name: "viktor", password: "the fourth set of words" })).status).toBe(200);
+  expect(d.told.filter(({ is }) => is === "password_changed").length).toBe(3);
   // The token's holder has neither.
   const token = cookieOf(await signInWith(d, { token: TOKEN }));
   expect((await post(d, "/access/codes", token)).status).toBe(422);

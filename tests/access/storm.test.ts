@@ -1,4 +1,4 @@
-/** A storm of guesses with real argon2: who is right comes in within 5 s each time, and who is signed in does not notice. */
+/** A storm of guesses with real argon2: who is right comes in before them each time, and who is signed in does not notice. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,59 +15,85 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const EVERY_MS = 20;
-const WITHIN_MS = 5_000;
+/** From each of the two kinds of storm: 100 in all. */
+const TIMES = 50;
+const PHONES = 2;
+/**
+ * How many guesses may be looked at between somebody's tap and their answer: the two at work, and those that take up a place
+ * while the own password and the other phones' are hashed. In seconds that is what the machine makes of it: `bun run bench`
+ * measures it against the 5 s. A place in a queue of guesses would be some thirty.
+ */
+const BEFORE = 8;
 
 /** 50 wrong sign-ins a second, each from an address and with a cookie of its kind, until it is told to end. */
 function storm(d: Door, headersOf: (n: number) => Record<string, string>) {
   let n = 0;
+  const at = { looked: 0 };
   const answers: Promise<number>[] = [];
   const timer = setInterval(() => {
     const body = { name: n % 2 ? "viktor" : "nobody", password: `a wrong password no ${n}` };
-    answers.push(signInWith(d, body, headersOf(n++)).then(({ status }) => status));
+    const guess = signInWith(d, body, headersOf(n++)).then(({ status }) => {
+      // Refused with 503 it took nobody's time.
+      if (status === 401) at.looked++;
+      return status;
+    });
+    answers.push(guess);
   }, EVERY_MS);
-  return async () => {
-    clearInterval(timer);
-    return Promise.all(answers);
+  return {
+    at,
+    async end() {
+      clearInterval(timer);
+      return Promise.all(answers);
+    },
   };
 }
 
 /** What the phone of the right person does: open the page, fill it in, send it. A fresh device each time. */
-async function signInOnAFreshPhone(d: Door, peer: string): Promise<number> {
+async function signInOnAFreshPhone(d: Door, peer: string, looked: () => number): Promise<number> {
   const page = await d.ask("/login", { accept: "text/html", "x-test-peer": peer });
   const cookie = cookiesOf(page);
-  await Bun.sleep(50);
-  const began = performance.now();
+  const before = looked();
   const done = await signInWith(d, { name: "viktor", password: PASSWORD }, { cookie, "x-test-peer": peer });
   expect(done.status).toBe(200);
-  return performance.now() - began;
+  return looked() - before;
 }
 
 test.each<[string, (n: number) => Record<string, string>]>([
   ["the right one's own address, as behind one NAT", () => ({ "x-test-peer": "203.0.113.5" })],
   ["another address for each guess", (n) => ({ "x-test-peer": `198.51.${n % 250}.${(n >> 3) % 250}` })],
 ])(
-  "50 bad sign-ins a second from %s: the right one is in within 5 s, 5 times of 5",
+  `50 bad sign-ins a second from %s: the right one is in before all but a few of them, ${TIMES} times of ${TIMES}`,
   async (_, headersOf) => {
     const d = openDoor(mkdtempSync(join(folder, "door-")));
     const { cookie } = await enrolled(d, "viktor");
-    const end = storm(d, headersOf);
-    await Bun.sleep(500);
-    const took: number[] = [];
+    const { at, end } = storm(d, headersOf);
+    const looked = () => at.looked;
+    // Guesses have failed by now, and more of them wait than are worked on.
+    while (at.looked < 5) await Bun.sleep(5);
+    const before: number[] = [];
     const seen: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      took.push(await signInOnAFreshPhone(d, "203.0.113.5"));
-      const began = performance.now();
-      expect((await d.ask("/status", { cookie })).status).toBe(200);
-      seen.push(performance.now() - began);
-    }
+    let left = TIMES;
+    const phone = async () => {
+      while (left-- > 0) {
+        before.push(await signInOnAFreshPhone(d, "203.0.113.5", looked));
+        const since = at.looked;
+        expect((await d.ask("/status", { cookie })).status).toBe(200);
+        seen.push(at.looked - since);
+      }
+    };
+    await Promise.all(Array.from({ length: PHONES }, phone));
+    const during = at.looked;
     const statuses = await end();
-    expect(took.filter((ms) => ms > WITHIN_MS)).toEqual([]);
-    expect(seen.filter((ms) => ms > 1_000)).toEqual([]);
+    expect(before.length).toBe(TIMES);
+    expect(before.filter((guesses) => guesses > BEFORE)).toEqual([]);
+    expect(seen.filter((guesses) => guesses > 2)).toEqual([]);
     expect(d.access.hashing.peak).toBe(AT_A_TIME);
-    expect(statuses.length).toBeGreaterThan(25); // else there was no storm
+    // Else there was no storm, and the guesses had no turn of their own.
+    expect(statuses.length).toBeGreaterThan(TIMES);
+    expect(during).toBeGreaterThanOrEqual(5);
     expect([...new Set(statuses)].filter((status) => status !== 401 && status !== 503)).toEqual([]);
   },
-  60_000,
+  180_000,
 );
 
 test("the order: a device that is known, then the form and the address that failed least; the last in line is told so", async () => {

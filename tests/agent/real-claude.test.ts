@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => api.stop());
 afterEach(async () => {
-  expect(bench?.left() ?? []).toEqual([]);
+  expect((await bench?.left()) ?? []).toEqual([]);
   await bench?.putAway();
   bench = null;
   api.asked.length = 0;
@@ -104,12 +104,12 @@ test("stopped in the middle of a tool call: the call is ended, nothing is left, 
   for await (const event of turn.events) {
     events.push(event);
     if (event.is !== "called") continue;
-    while (b.tools.running(turnIdOf(b)) === 0) await Bun.sleep(10);
-    expect(b.left().length).toBeGreaterThan(0); // else this proves nothing
+    while (b.tools.running(await turnIdOf(b)) === 0) await Bun.sleep(10);
+    expect((await b.left()).length).toBeGreaterThan(0); // else this proves nothing
     words = turn.stop();
   }
   expect(await words).toBe("the agent's process (interrupted), vm_run sleep 600");
-  expect(b.left()).toEqual([]);
+  expect(await b.left()).toEqual([]);
   expect(api.asked.length).toBe(1);
   const resumes = only(events, "started")[0]!.session_id;
   reply = () => ({ text: "I know." });
@@ -120,8 +120,8 @@ test("stopped in the middle of a tool call: the call is ended, nothing is left, 
 });
 
 /** The one turn that runs has the one marked process. */
-function turnIdOf(b: AgentBench): string {
-  const environ = b.left().map((pid) => readFileSync(`/proc/${pid}/environ`, "latin1"))[0] ?? "";
+async function turnIdOf(b: AgentBench): Promise<string> {
+  const environ = (await b.left()).map((pid) => readFileSync(`/proc/${pid}/environ`, "latin1"))[0] ?? "";
   return /BREAKGLASS_TURN=[^.]*\.([^.]*)\./.exec(environ)?.[1] ?? "";
 }
 

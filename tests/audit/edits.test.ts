@@ -95,25 +95,37 @@ test("a chain rewritten from some row on, hashes and all, is found by any anchor
   }
 });
 
-test("300 seeded byte flips inside the rows' cells of the file itself are found", async () => {
+test("1,000 seeded edits of the file itself are found: bytes changed, bytes cut out, the end cut off", async () => {
   const random = seeded(SEED + 2);
   const cells = cellsOf(original);
   expect(cells.length).toBe(rows.length);
+  const last = Math.max(...cells.map(({ to }) => to));
   const whole = readFileSync(original);
-  const path = join(folder, "flipped.db");
+  const path = join(folder, "edited-bytes.db");
+  const tried = { changed: 0, gone: 0, cut: 0 };
   let told = 0;
-  for (let i = 0; i < 300; i++) {
-    const bytes = Buffer.from(whole);
+  for (let i = 0; i < 1000; i++) {
     const { from, to } = cells[random.below(cells.length)]!;
     const at = from + (i % 3 === 0 ? random.below(Math.min(20, to - from)) : random.below(to - from));
-    bytes[at] = bytes[at]! ^ (1 + random.below(255));
+    const kind = (["changed", "changed", "changed", "gone", "cut"] as const)[random.below(5)]!;
+    const edited = Buffer.from(whole);
+    if (kind === "changed") edited[at] = edited[at]! ^ (1 + random.below(255));
+    const length = 1 + random.below(16);
+    const bytes =
+      kind === "changed"
+        ? edited
+        : kind === "gone"
+          ? Buffer.concat([edited.subarray(0, at), edited.subarray(at + length)])
+          : edited.subarray(0, 100 + random.below(last - 100));
+    tried[kind]++;
     writeFileSync(path, bytes);
     const checked = await verifyFile(path, []);
-    expect(checked.is, `seed ${SEED}, flip ${i} at byte ${at}: ${whole[at]} became ${bytes[at]}`).toBe("broken");
+    expect(checked.is, `seed ${SEED}, edit ${i}: ${kind} at byte ${at}, ${length} of them`).toBe("broken");
     if (checked.is === "broken" && /was changed|does not follow/.test(checked.why)) told++;
   }
+  expect(Math.min(...Object.values(tried))).toBeGreaterThan(100);
   // Else they were found because nothing could be read at all.
-  expect(told).toBeGreaterThan(150);
+  expect(told).toBeGreaterThan(300);
 });
 
 test("rows edited through SQLite with the triggers dropped are found, each in its file", async () => {
