@@ -17,6 +17,24 @@
   const skew = +document.body.dataset.now - begun;
   const now = () => Date.now() + skew;
 
+  // --- The edge's own sign-in -----------------------------------------------------------------------------------
+  // Where it has ended, the edge answers in our place: by a redirect, its page with a 200, or nothing with a 204. htmx would put that
+  // on the page and empty the draft, and hx-sse takes it for a stream and comes back twice a second for ever. To both it is a 401.
+  const ask = window.fetch;
+  window.fetch = async (to, how) => {
+    const got = await ask(to, { ...how, redirect: "manual" });
+    const is = got.headers.get("Content-Type") || "";
+    const isForeign = async () => {
+      if (/\/stream\?/.test(to)) return got.ok && !is.startsWith("text/event-stream");
+      if (!got.ok && got.status !== 401 && got.status !== 403) return false;
+      // What we send to htmx are parts of a page.
+      return !is.startsWith("text/html") || /^\s*<(!doctype|html)/i.test(await got.clone().text());
+    };
+    if (got.type !== "opaqueredirect" && !(await isForeign())) return got;
+    const words = `<p>You are signed out, and nothing was done. What you typed is kept. <a href="">Sign in</a></p>`;
+    return new Response(words, { status: 401, headers: { "Content-Type": "text/html" } });
+  };
+
   // --- The lamp -------------------------------------------------------------------------------------------------
   let connection = null;
   let heard = Date.now();
@@ -87,7 +105,12 @@
     comesBack = Date.now() + 20000;
     dead();
   });
-  on(list, "htmx:sse:error", (e) => trouble(e.detail.status));
+  on(list, "htmx:sse:error", (e) => {
+    trouble(e.detail.status);
+    // Who signs in comes back to this page, and is seen; until then an edge is not to be asked more often than 12 times a minute.
+    const config = e.detail.connection?.config;
+    if (config) config.reconnectMaxDelay = signedOut ? 20000 : htmx.config.sse.reconnectMaxDelay;
+  });
   // The first connect goes through htmx's core, which tells its failures by other names and comes back every 3 s.
   on(list, "htmx:response:error", (e) => e.target === list && trouble(e.detail.ctx.response.status));
   on(list, "htmx:error", (e) => e.target === list && trouble(0));
@@ -117,6 +140,8 @@
     dead();
     connection?.reader?.cancel().catch(() => {});
   };
+  // So often that it is noticed within two heartbeats, however short they are.
+  setInterval(watch, Math.min(1000, heartbeat / 10));
 
   // --- Notices --------------------------------------------------------------------------------------------------
   let noticeEnds = 0;
@@ -149,6 +174,7 @@
 
   // --- Asking before power --------------------------------------------------------------------------------------
   const dialog = $("confirm");
+  dialog.innerHTML = dialog.firstChild.data; // as the server wrote it: a comment, for text browsers know no dialog
   let opened = 0;
   // biome-ignore lint/performance/useDomNodeTextContent: innerText leaves out what is not shown, and textContent does not
   const text = (selector) => document.querySelector(selector)?.innerText.replace(/\s+/g, " ").trim() || "";
@@ -156,10 +182,16 @@
   const fill = () => {
     const then = text("#state .then");
     const lines = [`${then || "State:"} ${text("#state h2")} (${text("#state .because")})`];
-    const known = [...document.querySelectorAll("#known li")].filter(
-      (li) => !li.dataset.for || li.dataset.for.split(" ").includes(asking?.id),
+    const known = JSON.parse($("state").dataset.known || "[]").filter(
+      ([, verbs]) => asking && (!verbs || verbs.split(" ").includes(asking.id)),
     );
-    $("confirm-known").replaceChildren(...(asking ? known.map((li) => li.cloneNode(true)) : []));
+    $("confirm-known").replaceChildren(
+      ...known.map(([says, , at]) => {
+        const li = document.createElement("li");
+        li.append(at ? `${says} ${ago(Math.max(0, Math.floor((now() - Date.parse(at)) / 1000)))}.` : says);
+        return li;
+      }),
+    );
     const isLive = $("link").className === "live";
     const held = !!document.querySelector("#running.held");
     if (held) lines.unshift(`Held: ${$("running").textContent}.`);
@@ -391,7 +423,7 @@
     // Not AbortSignal.timeout, which Safari before 16 lacks: without a limit the tap would go out when nobody expects it.
     const limit = new AbortController();
     setTimeout(() => limit.abort(), 4000);
-    fetch("/health", { cache: "no-store", signal: limit.signal })
+    ask("/health", { cache: "no-store", signal: limit.signal })
       .then((answer) => answer.ok)
       .catch(() => false)
       .then((there) => {
@@ -453,7 +485,6 @@
     state.prepend(then);
   };
   const tick = () => {
-    watch();
     lamp($("link").className, $("link").textContent);
     if (noticeEnds && Date.now() > noticeEnds) {
       noticeEnds = 0;

@@ -1,4 +1,5 @@
 /** The confirmation, twice: the dialog that console.js opens, and the page for those without it. */
+import { raw } from "hono/html";
 import type { Action } from "../src/power/action.ts";
 import type { Verb } from "../src/power/verb.ts";
 import type { State } from "../src/target/state.ts";
@@ -10,27 +11,34 @@ import { Sheet } from "./sheet.tsx";
 import { StatePanel } from "./state.tsx";
 import { Clock } from "./time.tsx";
 
-/** Empty until console.js fills it; it never waits for the network. */
+/**
+ * Empty until console.js fills it; it never waits for the network. What is in it stands in a comment that console.js opens: text
+ * browsers know no dialog, and showed a question that nobody had asked.
+ */
 export const ConfirmDialog = () => (
   <dialog id="confirm" aria-labelledby="confirm-says">
-    <form method="dialog">
-      <h2 id="confirm-says">Sure?</h2>
-      <p id="confirm-more" />
-      <ul id="confirm-known" />
-      <p id="confirm-state" />
-      <p id="confirm-turn" hidden>
-        <label>
-          <input type="checkbox" checked /> The agent is at work: stop it first
-        </label>
-      </p>
-      <p class="do">
-        <button type="submit" value="" class="quiet">
-          Not now
-        </button>
-        <button type="submit" value="yes" class="go" id="confirm-yes" />
-      </p>
-    </form>
+    {raw(`<!--${<Question />}-->`)}
   </dialog>
+);
+
+const Question = () => (
+  <form method="dialog">
+    <h2 id="confirm-says">Sure?</h2>
+    <p id="confirm-more" />
+    <ul id="confirm-known" />
+    <p id="confirm-state" />
+    <p id="confirm-turn" hidden>
+      <label>
+        <input type="checkbox" checked /> The agent is at work: stop it first
+      </label>
+    </p>
+    <p class="do">
+      <button type="submit" value="" class="quiet">
+        Not now
+      </button>
+      <button type="submit" value="yes" class="go" id="confirm-yes" />
+    </p>
+  </form>
 );
 
 export interface ConfirmPageProps {

@@ -93,7 +93,7 @@ const AskForm = ({ verb, target, requestId }: { verb: Verb; target: Target; requ
   </form>
 );
 
-/** What the dialog asks; console.js adds what is known before the tap (`#known`, views/state.tsx). */
+/** What the dialog asks; console.js adds what is known before the tap (`data-known`, views/state.tsx). */
 export function confirmSentence(verb: Verb, target: Target): string {
   return `${capital(verb.name)} ${target.name} (VM ${target.vmid})? ${verb.will} Evidence is saved first.`;
 }

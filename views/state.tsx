@@ -29,7 +29,7 @@ export interface StateProps {
   readonly seq?: number;
   /** An action that changes the VM is at work: what to do next is said when it has ended. */
   readonly held?: boolean;
-  /** For the dialog before power, which shows it; here it stays hidden. */
+  /** For the dialog before power, which shows it; here it is seen by nobody. */
   readonly known?: KnownBefore;
 }
 
@@ -38,7 +38,20 @@ export function StatePanel({ state, now, seq, held, known }: StateProps) {
   const changed = state.keys?.[0];
   const name = [`is-${state.is}`, state.leads && `leads-${state.leads}`, stale && "stale"].filter(Boolean).join(" ");
   return (
-    <section id="state" aria-label="State" class={name} tabindex={0} data-seq={seq} data-lock={state.lock ?? undefined}>
+    <section
+      id="state"
+      aria-label="State"
+      class={name}
+      tabindex={0}
+      data-seq={seq}
+      data-lock={state.lock ?? undefined}
+      data-known={known && forTheDialog(known)}
+    >
+      {state.console && (
+        <p role="alert">
+          <b>{plain(state.console)}</b>
+        </p>
+      )}
       {/* console.js puts the same line here when a page grows old by itself. */}
       {stale && (
         <p class="then">
@@ -78,7 +91,6 @@ export function StatePanel({ state, now, seq, held, known }: StateProps) {
         )}
       </p>
       {state.is !== "running" && <Newest state={state} now={now} />}
-      {known && <Known {...known} now={now} />}
     </section>
   );
 }
@@ -90,19 +102,12 @@ const Newest = ({ state: { found }, now }: { state: State; now: number }) =>
     </p>
   ) : null;
 
-const Known = ({ lines, last_forensics_at, now }: KnownBefore & { now: number }) => (
-  <ul id="known" hidden>
-    {lines.map(({ says, verbs }) => (
-      <li data-for={verbs.length < MUTATING.length ? verbs.join(" ") : undefined}>{plain(says)}</li>
-    ))}
-    <li>
-      {last_forensics_at ? (
-        <>
-          Evidence was last saved <Ago at={last_forensics_at} now={now} />.
-        </>
-      ) : (
-        NO_EVIDENCE
-      )}
-    </li>
-  </ul>
-);
+/**
+ * Rows of what it says, the verbs that it is said before ("": all), and a moment whose age ends it. An attribute, since text browsers
+ * know neither `hidden` nor `<template>`: w3m showed what is said before different verbs as one list that contradicts itself.
+ */
+const forTheDialog = ({ lines, last_forensics_at }: KnownBefore): string =>
+  JSON.stringify([
+    ...lines.map(({ says, verbs }) => [plain(says), verbs.length < MUTATING.length ? verbs.join(" ") : ""]),
+    last_forensics_at ? ["Evidence was last saved", "", last_forensics_at] : [NO_EVIDENCE, ""],
+  ]);

@@ -29,10 +29,12 @@ export const Transcript = ({ sessionId, items, after, earlier, heartbeat_ms }: T
       </ol>
       <div id="partial" aria-live="off" />
       <div id="live-run" aria-live="off" />
-      {/* The stylesheet shows it only while the list is empty. */}
-      <p class="empty">
-        The agent is standing by. Say what you see: “ssh hangs”, “the disk is full”, “it is slow since noon”.
-      </p>
+      {/* The stylesheet takes it away when the first item comes; a text browser has none. */}
+      {items.length === 0 && (
+        <p class="empty">
+          The agent is standing by. Say what you see: “ssh hangs”, “the disk is full”, “it is slow since noon”.
+        </p>
+      )}
       <noscript>
         <iframe src={`/sessions/${sessionId}/tail?after=${after}`} title="New in the transcript" />
       </noscript>

@@ -2,10 +2,9 @@
 import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { OnBoard } from "../../src/console/board.ts";
+import { markdown } from "../../src/console/markdown.ts";
 import { VERBS } from "../../src/power/verb.ts";
 import type { ChangedKey, PinnedEnd } from "../../src/target/host-key.ts";
-import kioskStyle from "../../static/kiosk.css" with { type: "text" };
-import offlineStyle from "../../static/offline.css" with { type: "text" };
 import { AccessPage } from "../../views/access.tsx";
 import { ActionItem, ActionPage, ActionsPage } from "../../views/action.tsx";
 import { AgainPage, ProofAsked } from "../../views/again.tsx";
@@ -27,7 +26,7 @@ import { SessionsPage } from "../../views/sessions.tsx";
 import { Meta } from "../../views/sheet.tsx";
 import { SignInFragment, SignInPage } from "../../views/sign-in.tsx";
 import { StatusPage } from "../../views/status.tsx";
-import { LATER_STYLE } from "../../views/style.ts";
+import { KIOSK_STYLE, LATER_STYLE, OFFLINE_STYLE } from "../../views/style.ts";
 import { TailFoot, TailHead } from "../../views/tail.tsx";
 import { audit } from "./audit-samples.ts";
 import {
@@ -84,7 +83,7 @@ const console = (more: Parameters<typeof page>[0]) =>
 /** The dialog as console.js fills and opens it. */
 const asking = (html: string) =>
   html
-    .replace('<dialog id="confirm"', '<dialog open id="confirm"')
+    .replace(/(<dialog) (id="confirm"[^>]*>)<!--(.*?)-->/s, "$1 open $2$3")
     .replace('<h2 id="confirm-says">Sure?', '<h2 id="confirm-says">Cycle devvm (VM 102)?')
     .replace('<p id="confirm-more">', `<p id="confirm-more">${VERBS.cycle.will} Evidence is saved first.`)
     .replace(
@@ -124,7 +123,7 @@ const board = (targets: readonly OnBoard[]) =>
         heartbeat_ms={20_000}
       />,
     ),
-    kioskStyle,
+    KIOSK_STYLE,
   );
 const hung = (targets: readonly OnBoard[]) => lamp(board(targets), "live", "live");
 const frozen = onBoard("devvm", {
@@ -219,19 +218,30 @@ export const gallery = (): readonly Shown[] => [
     html: live({ target: lab, action: actions.running, faults: <Faults fault="qemu_wedged" /> }),
     ...DESK,
   },
-  { name: "a conversation", html: part(talk.map((e) => <EntryItem entry={e} now={NOW} />)), width: 780, height: 1100 },
+  {
+    name: "a conversation",
+    html: part(talk.map((e) => <EntryItem markdown={markdown} entry={e} now={NOW} />)),
+    width: 780,
+    height: 1100,
+  },
   {
     name: "how turns end; words not said yet",
     html: part(
       <>
         <EntryItem
+          markdown={markdown}
           entry={entry("failed", {
             error: "The model's service wants a sign-in (401). Run the checks; they need no AI.",
           })}
           now={NOW}
         />
-        <EntryItem entry={entry("cancelled", { by: "edge:operator", ended: "2 processes ended" })} now={NOW} />
         <EntryItem
+          markdown={markdown}
+          entry={entry("cancelled", { by: "edge:operator", ended: "2 processes ended" })}
+          now={NOW}
+        />
+        <EntryItem
+          markdown={markdown}
           entry={entry("concluded", { is_error: true, result: "budget reached", duration_ms: 91_000, cost_usd: 2 })}
           now={NOW}
         />
@@ -257,7 +267,9 @@ export const gallery = (): readonly Shown[] => [
   },
   {
     name: "odd output",
-    html: part(Object.values(odd).map((text) => <EntryItem entry={entry("said", { text })} now={NOW} />)),
+    html: part(
+      Object.values(odd).map((text) => <EntryItem markdown={markdown} entry={entry("said", { text })} now={NOW} />),
+    ),
     width: 780,
     height: 320,
   },
@@ -294,7 +306,11 @@ export const gallery = (): readonly Shown[] => [
   },
   { name: "an action", html: document(<ActionPage action={actions.done} now={NOW} />), ...PHONE },
   { name: "all actions", html: document(<ActionsPage actions={Object.values(actions)} now={NOW} />), ...PHONE },
-  { name: "an entry, whole", html: document(<EntryPage entry={talk[5]!} sessionId={SESSION} now={NOW} />), ...PHONE },
+  {
+    name: "an entry, whole",
+    html: document(<EntryPage markdown={markdown} entry={talk[5]!} sessionId={SESSION} now={NOW} />),
+    ...PHONE,
+  },
   {
     name: "sessions",
     html: document(
@@ -391,7 +407,7 @@ export const gallery = (): readonly Shown[] => [
   },
   {
     name: "nothing answers",
-    html: styled(document(<OfflinePage style="/static/offline.css" script="/static/offline.js" />), offlineStyle),
+    html: styled(document(<OfflinePage style="/static/offline.css" script="/static/offline.js" />), OFFLINE_STYLE),
     ...PHONE,
   },
   {
