@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import { RefusalFragment, RefusalPage } from "../views/refusal.tsx";
 import type { Access } from "./access/access.ts";
 import type { Env } from "./access/operator.ts";
+import { isSafe } from "./access/same-origin.ts";
 import { type ApprovalParts, approvalRoutes } from "./agent/routes.tsx";
 import { type RunParts, runRoutes } from "./agent/run-routes.tsx";
 import { type AuditParts, auditRoutes } from "./audit/routes.tsx";
@@ -17,9 +18,11 @@ import { headers } from "./console/headers.ts";
 import { type KioskParts, kioskRoutes } from "./console/kiosk-routes.tsx";
 import type { Metrics } from "./console/metrics.ts";
 import { metricsRoutes } from "./console/metrics-routes.ts";
+import type { ConsoleParts } from "./console/page.tsx";
 import { Reports, reportRoutes } from "./console/reports.ts";
-import { type ConsoleParts, consoleRoutes } from "./console/routes.tsx";
+import { consoleRoutes } from "./console/routes.tsx";
 import { squeeze } from "./console/squeeze.ts";
+import type { Disk } from "./log/disk.ts";
 import { LogUnwritable } from "./log/log.ts";
 import { type PowerParts, powerRoutes } from "./power/routes.tsx";
 import { Refusal } from "./refusal.ts";
@@ -31,6 +34,8 @@ export interface AppParts {
   readonly access: Pick<Access, "guard" | "routes" | "settle">;
   readonly audit: AuditParts & { readonly watch: AuditWatch };
   readonly metrics: Pick<Metrics, "read">;
+  /** The disk that the log is on. */
+  readonly disk?: Pick<Disk, "asked">;
   readonly assets: Assets;
   readonly console: ConsoleParts;
   readonly sessions: SessionParts;
@@ -59,6 +64,11 @@ export function createApp(parts: AppParts): Hono<Env> {
   app.use("*", parts.audit.watch.refusals);
   app.use("*", parts.access.guard);
   app.use("*", parts.audit.watch.asking);
+  // What changes something writes in some place: asked here, no place stands still on a disk that hangs.
+  app.use("*", async (c, next) => {
+    if (!isSafe(c.req.method)) await parts.disk?.asked();
+    await next();
+  });
   app.get("/health", (c) =>
     c.body(JSON.stringify({ status: "ok", service: "claude-breakglass" }), 200, { "Content-Type": "application/json" }),
   );

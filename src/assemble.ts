@@ -24,9 +24,10 @@ import { drawFor } from "./console/draw.tsx";
 import { Kiosk } from "./console/kiosk.ts";
 import { Live } from "./console/live.ts";
 import { Metrics } from "./console/metrics.ts";
-import { powerPanel } from "./console/routes.tsx";
+import { powerPanel } from "./console/page.tsx";
 import type { Lab } from "./lab/lab.ts";
 import { labRoutes } from "./lab/routes.tsx";
+import { type Disk, ProbedDisk } from "./log/disk.ts";
 import { SqliteLog } from "./log/sqlite.ts";
 import { Notifier } from "./notify/notifier.ts";
 import { postTo } from "./notify/post.ts";
@@ -35,8 +36,8 @@ import { pruneRunsBefore } from "./power/run-files.ts";
 import { ourSecrets } from "./secrets/ours.ts";
 import { Redaction } from "./secrets/redact.ts";
 import { Deletions } from "./sessions/deletion.ts";
+import { endInterrupted } from "./sessions/interrupted.ts";
 import { Retention } from "./sessions/retention.ts";
-import { endInterrupted } from "./sessions/turn.ts";
 import { readStatus } from "./target/said.ts";
 import { streamOf, type Target } from "./target/target.ts";
 
@@ -47,23 +48,24 @@ export interface Breakglass {
   close(): Promise<void>;
 }
 
-/** `redaction`: the one that also cleans what is printed; left out, one of its own. */
+/** `redaction`: the one that also cleans what is printed; `disk`: the one that access asks, too. Left out, each is made here. */
 export async function openConsole(
   config: Config,
   access: Access,
   assets: Assets,
   redaction = new Redaction(ourSecrets(config, process.env)),
+  disk: Disk = new ProbedDisk(config.data_dir),
 ): Promise<Breakglass> {
   const { targets } = config;
   const clean = redaction.text;
   const newId = () => crypto.randomUUID();
   const data = (name: string) => join(config.data_dir, name);
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
-  const audit = new AuditTable(data("breakglass.db.anchors"), Date.now, redaction.deep);
-  const log = new SqliteLog(data("breakglass.db"), Date.now, audit, redaction.deep);
+  const audit = new AuditTable(data("breakglass.db.anchors"), Date.now, redaction.deep, disk);
+  const log = new SqliteLog(data("breakglass.db"), Date.now, audit, redaction.deep, disk);
   const auditing = auditWatch(audit, access.whence);
   const unfollowAccess = access.follow(auditing.access);
-  const takeTerminalActs = () => takeActs(config.data_dir, (act) => auditing.terminal(act));
+  const takeTerminalActs = () => takeActs(config.data_dir, (act) => auditing.terminal(act), disk);
   if (log.moved_aside)
     console.error(`breakglass: the log could not be read; it was moved to ${log.moved_aside}, and a new one begins`);
   const notifier = config.notify_url
@@ -84,6 +86,7 @@ export async function openConsole(
   const far = await openFarEnds({
     config,
     log,
+    disk,
     clean,
     isOver,
     stirred: (theirs) => {
@@ -109,6 +112,7 @@ export async function openConsole(
   const repair = openRepair({
     config,
     log,
+    disk,
     newId,
     redaction,
     far,
@@ -157,6 +161,7 @@ export async function openConsole(
           deletions,
           days: config.retention_days,
           now: Date.now,
+          mayWrite: async () => (await disk.asked()) === null,
           pruneFiles: (before) => {
             outputs.pruneOlder(before);
             pruneRunsBefore(data("runs"), before, isOver);
@@ -202,6 +207,7 @@ export async function openConsole(
       access,
       audit: { audit, targets, takeActs: takeTerminalActs, watch: auditing },
       metrics,
+      disk,
       assets,
       console: consoleParts,
       sessions: { log, live, sessions, turns, requestIds, targets, models: config.agent.models },
@@ -209,7 +215,7 @@ export async function openConsole(
       power: { power, pve, targets, stateOf, requestIds, panel, turnsOn, stopTurns },
       approvals: {
         approvals,
-        proof: (c) => (config.access.step_up && !isProved(c.get("operator"), Date.now()) ? askForProof(c) : null),
+        proof: (c) => (config.access.step_up && !isProved(c.get("operator"), access.now()) ? askForProof(c) : null),
       },
       runs: { runs, outputs, sessions },
       checks: { checks, sessions, targets, requestIds },
@@ -233,7 +239,7 @@ export async function openConsole(
       ]);
       const interrupted = cutTurns + cutChecks + lapsed;
       await hostKeys.takeFromTerminal();
-      takeTerminalActs();
+      await takeTerminalActs();
       const orphans = await repair.sweepOrphans();
       if (interrupted + asked + orphans > 0)
         console.log(
@@ -262,6 +268,7 @@ export async function openConsole(
       unfollowAccess();
       auditing.close();
       await log.close();
+      disk.close();
       await far.close(targets.every((target) => power.holder(target) === null));
     },
   };

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import type { Ending } from "./outcome.ts";
+import { within } from "./within.ts";
 
 export interface Spawn {
   readonly argv: readonly string[];
@@ -263,14 +264,4 @@ function yieldToTheKernel(pid: number): void {
   } catch {
     // not Linux, or gone already
   }
-}
-
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const won = await Promise.race([promise.then(() => true as const), late]);
-  clearTimeout(timer);
-  return won;
 }

@@ -28,7 +28,7 @@ class Told extends Error {}
 
 let passed = 0;
 let failed = 0;
-let skipped = 0;
+const skips: Report["skips"][number][] = [];
 
 mkdirSync(out, { recursive: true });
 const home = mkdtempSync(join(tmpdir(), "bg-"));
@@ -57,7 +57,10 @@ if (passed === 0) {
   console.log("No test ran.");
   failed ||= 1;
 }
-console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+if (skips.length > 0) console.log("\nNot run:");
+for (const { file, name, why } of skips)
+  console.log(`        ${file}: ${name} (${why ? `since ${why}` : "the test does not say why"})`);
+console.log(`\n${passed} passed, ${failed} failed${skips.length > 0 ? `, ${skips.length} skipped` : ""}`);
 process.exit(failed > 0 ? 1 : 0);
 
 /** Runs one step; a thrown sentence is its failure. The steps after it still run: one run tells everything. */
@@ -117,7 +120,7 @@ function verdict(name: string, files: readonly string[], { report, ending, log }
   if (!clean && bad.length === 0)
     bad.push(`an error outside of any test (${endingInWords(ending)}); see ${relative(root, log)}`);
   passed += report.passed;
-  skipped += report.skipped;
+  skips.push(...report.skips);
   failed += bad.length;
   if (bad.length === 0) return `${report.passed} passed`;
   const counts = `${report.passed} passed, ${bad.length} failed`;

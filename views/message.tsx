@@ -7,12 +7,14 @@ import type { TargetEntry } from "../src/target/event.ts";
 import { END_WORDS, printInWords } from "../src/target/host-key.ts";
 import { REFUSALS_TO_NOTICE, RequestId, TO_OWN_ID } from "./hx.tsx";
 import { Excerpt, Plain, plain } from "./plain.tsx";
-import { Prose } from "./prose.tsx";
+import { type Markdown, Prose } from "./prose.tsx";
 import { Ago, durationWords } from "./time.tsx";
 
 export interface EntryItemProps {
   readonly entry: SessionEntry | TargetEntry;
   readonly now: number;
+  /** For what the agent says. */
+  readonly markdown: Markdown;
   /** Where an entry's whole output is to be had. With it, outputs over 2 kB are shown by head and tail. */
   readonly whole?: (seq: number) => string;
   /** Where the output of a call is to be had that was too long for its entry. */
@@ -21,7 +23,7 @@ export interface EntryItemProps {
   readonly again?: { readonly requestId?: string };
 }
 
-export function EntryItem({ entry, now, whole, kept, again }: EntryItemProps) {
+export function EntryItem({ entry, now, markdown, whole, kept, again }: EntryItemProps) {
   const id = `e${entry.seq}`;
   switch (entry.kind) {
     case "opened":
@@ -44,7 +46,7 @@ export function EntryItem({ entry, now, whole, kept, again }: EntryItemProps) {
     case "said":
       return (
         <li id={id} class="said">
-          <Prose text={entry.body.text} />
+          <Prose text={entry.body.text} markdown={markdown} />
         </li>
       );
     case "called":

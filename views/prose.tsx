@@ -1,11 +1,10 @@
 /**
- * What the agent says, as Markdown: a parser makes tokens, and here tokens become JSX, so that nothing of the agent's is
+ * What the agent says, as Markdown: a parser that is handed in makes tokens, and here tokens become JSX, so that nothing of the agent's is
  * ever markup. It loads nothing: links are addresses in full view, images their words. What costs too much to parse or to
  * show is text. It knows no session.
  */
-import { createRequire } from "node:module";
 import type { Child } from "hono/jsx";
-import type { MarkdownIt, Token } from "markdown-it";
+import type { Token } from "markdown-it";
 import { Output, plain } from "./plain.tsx";
 
 /** Characters that are parsed; some inputs take the square of their length, and this much of the worst takes 80 ms (measured). */
@@ -15,23 +14,13 @@ const MOST = 300;
 /** Lists in quotes in lists … No agent means it; a browser and this recursion pay for it. */
 const DEEPEST = 12;
 
-let made: MarkdownIt | null = null;
+/** Reads Markdown, with links to http, https and mail alone and no HTML: tokens, in which whatever else was meant is text. */
+export type Markdown = (source: string) => readonly Token[];
 
-/** Loaded at the first words of an agent: it takes 20 ms, which a start has not got. */
-function parser(): MarkdownIt {
-  if (made) return made;
-  const Parser = createRequire(import.meta.url)("markdown-it") as typeof import("markdown-it")["default"];
-  // References would hide their line, and what is left of HTML is text.
-  made = new Parser({ html: false, linkify: false, typographer: false }).disable(["reference"]);
-  // Anything else (javascript:, data:, our own addresses, others' hosts by //) stays the text that it came as.
-  made.validateLink = (address: string) => /^(https?:\/\/|mailto:)/i.test(address);
-  return made;
-}
-
-export function Prose({ text }: { text: string }) {
+export function Prose({ text, markdown }: { text: string; markdown: Markdown }) {
   const source = plain(text);
   if (source.length > LONGEST) return <Paragraphs text={source} />;
-  const tokens = parser().parse(source, {});
+  const tokens = markdown(source);
   if (tokens.some(isTooDeep)) return <Paragraphs text={source} />;
   const lines = source.split("\n");
   const heads = headings(tokens);

@@ -1,8 +1,15 @@
 /**
- * The stylesheet, as it stands in every page: inline, so that the first screen needs no second round trip. `STYLE` is the
- * exact text between the tags; the server allows it by its hash (sha256 of STYLE, base64) in `style-src`. It knows no page.
+ * The stylesheets, put together from the files of `static/`. The console's stands in every page: inline, so that the first screen
+ * needs no second round trip. `STYLE` is the exact text between the tags; the server allows it by its hash (sha256 of STYLE, base64)
+ * in `style-src`. It knows no page.
  */
-import source from "../static/console.css" with { type: "text" };
+import ours from "../static/console.css" with { type: "text" };
+import kiosk from "../static/kiosk.css" with { type: "text" };
+import light from "../static/light.css" with { type: "text" };
+import offline from "../static/offline.css" with { type: "text" };
+import tokens from "../static/tokens.css" with { type: "text" };
+
+const source = tokens + light + ours;
 
 /** What stands between these two comments is for the other pages only; the console does not pay for it. */
 const FROM = "/* Other pages: one column. */";
@@ -21,6 +28,10 @@ export const STYLE = minified(console_.replace(LATER, ""));
 export const LATER_STYLE = minified(later.join(""));
 /** A second element, behind it, on every page that is not the console. */
 export const SHEET_STYLE = LATER_STYLE + minified(sheet);
+
+/** The wall board's, and that of the page which says that nothing answers: files of their own. */
+export const KIOSK_STYLE = tokens + kiosk;
+export const OFFLINE_STYLE = tokens + light + offline;
 
 /** For our own sheet only: no strings with spaces that matter, no `url()`, descendant selectors before a `:` are kept. */
 function minified(css: string): string {

@@ -1,24 +1,24 @@
 /**
  * The repair agent: the Claude Code CLI as a child, one process a turn. It gets no built-in tool, one MCP server (the
  * console's), a fixed argv, and its prompt over stdin, so that no prompt can be an option. What it says is translated in
- * `stream-json.ts`; this file starts it, watches it, and proves that it ended. It knows neither the log nor any client.
+ * `stream-json.ts`, its process watched in `claude-process.ts`; this file readies what a turn needs and proves that nothing
+ * of it is left. It knows neither the log nor any client.
  */
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Child, startChild } from "../child.ts";
-import type { Ending } from "../outcome.ts";
+import { startChild } from "../child.ts";
+import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import type { Agent, AgentEvent, AgentTurn, TurnInput } from "../sessions/agent.ts";
-import { claudeArgv, INTERRUPT, mcpConfig, promptFor, userLine } from "./command.ts";
+import { ClaudeProcess, type Patience } from "./claude-process.ts";
+import { claudeArgv, mcpConfig, promptFor } from "./command.ts";
 import { conversationFor } from "./conversation.ts";
 import { type Definition, isModelName } from "./definition.ts";
 import { agentEnvironment } from "./environment.ts";
 import { type EventQueue, eventQueue } from "./event-queue.ts";
-import { SERVER } from "./fitness.ts";
-import { type Idle, type IdleLimits, idleLimits, idleOf } from "./idle.ts";
+import { type IdleLimits, idleLimits } from "./idle.ts";
 import { markedProcesses, sweep } from "./processes.ts";
-import { type Translator, translator } from "./stream-json.ts";
-import { TOOL_NAMES, type ToolServer } from "./tools.ts";
+import type { ToolServer } from "./tools.ts";
 
 export interface ClaudeDeps {
   /** `["claude"]`: found on PATH of `env`. More words go before ours. */
@@ -42,19 +42,15 @@ export interface ClaudeDeps {
   readonly patience?: Partial<Patience>;
   /** Left out, ours. For tests of a process that no signal ends. */
   readonly startChild?: typeof startChild;
-}
-
-/** How long each step of ending waits for the next, milliseconds. */
-interface Patience {
-  readonly after_result: number;
-  readonly interrupt: number;
-  readonly signal: number;
+  /** The one of `run_dir`. */
+  readonly disk?: Disk;
+  /** Settles once `sweepOrphans` is through: it can't tell the processes and folders of a new turn from those of an old one. */
+  readonly after?: Promise<unknown>;
 }
 
 /** An interrupt goes by a pipe and the answer to a call by a socket; which the CLI reads first is anybody's guess. */
 const HEARD_MS = 400;
 const PATIENCE: Patience = { after_result: 5000, interrupt: 2000, signal: 1000 };
-const STDERR_KEPT = 4000;
 
 export function claudeAgent(given: ClaudeDeps): Agent {
   // The CLI runs in a folder of its own: a path relative to ours would lead it elsewhere.
@@ -71,9 +67,9 @@ export function claudeAgent(given: ClaudeDeps): Agent {
 }
 
 /** At the server's start: ends what an earlier server left of its turns. Resolves with how many processes that were. */
-export async function sweepOrphans(deps: Pick<ClaudeDeps, "mark" | "run_dir">): Promise<number> {
-  const ended = await sweep(`${deps.mark}.`);
-  rmSync(deps.run_dir, { recursive: true, force: true });
+export async function sweepOrphans({ mark, run_dir, disk }: Pick<ClaudeDeps, "mark" | "run_dir" | "disk">) {
+  const ended = await sweep(`${mark}.`);
+  await removed(run_dir, disk);
   return ended;
 }
 
@@ -87,18 +83,10 @@ class ClaudeTurn implements AgentTurn {
   private readonly queue: EventQueue<AgentEvent> = eventQueue(() => void this.stop());
   private readonly marker: string;
   private readonly folder: string;
-  private readonly patience: Patience;
   private readonly over: Promise<void>;
-  private child: Child | null = null;
-  private translator: Translator | null = null;
-  /** Why we end it; what the process then does is not news. */
-  private cause: Ending | null = null;
-  private idle: Idle | null = null;
+  private process: ClaudeProcess | null = null;
   private stopping: Promise<string> | null = null;
   private swept = 0;
-  /** Settles where no signal ended the process: the turn does not wait for it any more. */
-  private isGivenUp = false;
-  private readonly givenUp = Promise.withResolvers<Ending>();
 
   constructor(
     private readonly deps: ClaudeDeps,
@@ -106,7 +94,6 @@ class ClaudeTurn implements AgentTurn {
   ) {
     this.marker = `${deps.mark}.${input.turn}.`;
     this.folder = join(deps.run_dir, randomUUID());
-    this.patience = { ...PATIENCE, ...deps.patience };
     this.over = this.run();
   }
 
@@ -122,6 +109,7 @@ class ClaudeTurn implements AgentTurn {
   /** Never rejects. Every way out passes the last block: nothing of the turn is left when the events end. */
   private async run(): Promise<void> {
     try {
+      await this.deps.after;
       await this.carryOut();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -129,7 +117,7 @@ class ClaudeTurn implements AgentTurn {
     } finally {
       await this.deps.tools.close(this.input.turn).catch(() => []);
       this.swept += await sweep(this.marker).catch(() => 0);
-      rmSync(this.folder, { recursive: true, force: true });
+      await removed(this.folder, this.deps.disk);
       this.queue.close();
     }
   }
@@ -171,84 +159,35 @@ class ClaudeTurn implements AgentTurn {
     }
   }
 
-  /** One process from start to end. Resolves with what another way of starting would heal, unless it is the last try. */
+  /** Resolves with what another way of starting would heal, unless it is the last try. */
   private async runOnce(argv: readonly string[], cwd: string, prompt: string, last_try: boolean) {
-    const { deps, input, queue, patience } = this;
-    const lines = translator({ server: SERVER, tools: TOOL_NAMES });
-    this.translator = lines;
-    let stderr = "";
-    let heard_at = performance.now();
-    let progress_at = heard_at;
-    let lingering: ReturnType<typeof setTimeout> | undefined;
-
-    const child = (deps.startChild ?? startChild)(
-      {
-        argv,
-        cwd,
-        env: agentEnvironment(deps.env, { marker: this.marker, config_dir: deps.config_dir, tmp_dir: this.folder }),
-        stdin: { open: true },
-      },
-      ({ from, text }) => {
-        heard_at = performance.now();
-        if (this.isGivenUp) return;
-        if (from === "stderr") {
-          stderr = `${stderr}${text.slice(0, STDERR_KEPT)}\n`.slice(-STDERR_KEPT);
-          return;
-        }
-        const was_concluded = lines.concluded;
-        const progress = lines.progress;
-        const events = lines.line(text);
-        if (lines.progress > progress) progress_at = heard_at;
-        if (!(lines.curable && !last_try)) for (const event of events) this.tell(event);
-        if (lines.unfit) void this.endBecause({ is: "stopped" }, child);
-        if (lines.concluded && !was_concluded) {
-          // One prompt a process: there is nothing more to say to it.
-          child.closeStdin();
-          lingering = setTimeout(() => {
-            queue.push({ is: "remarked", text: "The agent's process did not end after its answer; it was ended" });
-            void this.endBecause({ is: "stopped" }, child);
-          }, patience.after_result);
-        } else if (!lines.concluded) clearTimeout(lingering);
-        return queue.room();
-      },
-    );
-    this.child = child;
-    child.write(userLine(prompt));
-
-    const limits = { ...idleLimits(deps.env), ...deps.idle };
-    const watch = setInterval(
-      () => {
-        const now = performance.now();
-        if (deps.tools.running(input.turn) > 0) heard_at = progress_at = now;
-        const shown = { heard_at, progress_at, progress: lines.progress };
-        const idle = lines.concluded ? null : idleOf(shown, limits, now);
-        if (!idle || this.cause) return;
-        this.idle = idle;
-        void this.endBecause({ is: "silent", after_ms: idle.after_ms }, child);
-      },
-      Math.min(1000, ...Object.values(limits).map((ms) => ms / 4)),
-    );
-
-    const ending = await Promise.race([child.ended, this.givenUp.promise]);
-    clearInterval(watch);
-    clearTimeout(lingering);
-    this.child = null;
-    if (this.isGivenUp) this.tell({ is: "remarked", text: doesNotGoAway(child) });
-    const last = lines.end(this.cause ?? ending, stderr, this.idle);
-    if (lines.curable && !last_try && !this.cause) return lines.curable;
-    for (const event of last) this.tell(event);
-    return null;
+    const { deps, queue, marker, folder } = this;
+    this.process = new ClaudeProcess({
+      argv,
+      cwd,
+      env: agentEnvironment(deps.env, { marker, config_dir: deps.config_dir, tmp_dir: folder }),
+      prompt,
+      last_try,
+      idle: { ...idleLimits(deps.env), ...deps.idle },
+      patience: { ...PATIENCE, ...deps.patience },
+      startChild: deps.startChild ?? startChild,
+      calls: () => deps.tools.running(this.input.turn),
+      tell: (event) => this.tell(event),
+      room: () => queue.room(),
+    });
+    const curable = await this.process.over;
+    this.process = null;
+    return curable;
   }
 
   private async stopNow(): Promise<string> {
-    const running = this.child !== null;
-    this.cause ??= { is: "stopped" };
-    const ending = this.child ? this.endProcess(this.child, true) : Promise.resolve("");
+    const running = this.process !== null;
+    const ending = this.process?.stop() ?? Promise.resolve("");
     // The calls not before the interrupt is heard: an answer to one would set the model going again.
     const heard = Promise.race([ending, Bun.sleep(HEARD_MS)]);
     const [how, calls] = await Promise.all([ending, this.deps.tools.close(this.input.turn, heard)]);
     await this.over;
-    const left = markedProcesses(this.marker).length;
+    const left = (await markedProcesses(this.marker)).length;
     return [
       running ? `the agent's process${how ? ` (${how})` : ""}` : "nothing was running any more",
       ...calls,
@@ -257,31 +196,6 @@ class ClaudeTurn implements AgentTurn {
     ]
       .filter((part) => part !== "")
       .join(", ");
-  }
-
-  private async endBecause(cause: Ending, child: Child): Promise<void> {
-    if (this.cause) return;
-    this.cause = cause;
-    await this.endProcess(child, false);
-  }
-
-  /** Interrupt, SIGINT, SIGTERM, SIGKILL: each gets a moment. Resolves with the step that ended it. */
-  private async endProcess(child: Child, ask: boolean): Promise<string> {
-    const { interrupt, signal } = this.patience;
-    const steps: readonly (readonly [string, number, () => void])[] = [
-      ["interrupted", interrupt, () => child.write(INTERRUPT)],
-      ["SIGINT", signal, () => child.signal("SIGINT")],
-      ["SIGTERM", signal, () => child.signal("SIGTERM")],
-      ["SIGKILL", signal, () => child.signal("SIGKILL")],
-    ];
-    for (const [how, wait_ms, act] of ask && !this.translator?.concluded ? steps : steps.slice(1)) {
-      act();
-      if (await endsWithin(child, wait_ms)) return how;
-    }
-    // In the kernel's hands: a disk or a network file system that hangs lets no process go.
-    this.isGivenUp = true;
-    this.givenUp.resolve(this.cause ?? { is: "stopped" });
-    return "which does not go away";
   }
 
   private fail(error: string): void {
@@ -294,11 +208,15 @@ class ClaudeTurn implements AgentTurn {
   }
 }
 
-const doesNotGoAway = ({ pid }: Child): string =>
-  `The agent's process${pid === null ? "" : ` (${pid})`} does not go away, not even by SIGKILL: a disk or a file system of this machine may hang. The turn is over without it; what is left of it is ended when the console starts again`;
-
 const lostInWords = (recall: string): string =>
   `The agent's memory of this session was lost; it begins anew ${recall === "" ? "and knows only this prompt" : "and was given the transcript in brief"}`;
+
+/** Of a disk that does not answer later, or at the next start: nothing waits for it. */
+async function removed(folder: string, disk: Disk = ALWAYS_ANSWERS): Promise<void> {
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  if ((await disk.asked()) === null) remove();
+  else disk.later(remove);
+}
 
 function makeFolder(path: string): string | null {
   try {
@@ -308,14 +226,4 @@ function makeFolder(path: string): string | null {
     const why = error instanceof Error ? error.message : String(error);
     return `The agent's folder ${path} can't be made (${why}). Free space, or correct BREAKGLASS_DATA_DIR. Power and the checks work without the agent.`;
   }
-}
-
-async function endsWithin(child: Child, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ended = await Promise.race([child.ended.then(() => true as const), late]);
-  clearTimeout(timer);
-  return ended;
 }

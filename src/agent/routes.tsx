@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { ApprovalItem, approvalText } from "../../views/approval.tsx";
 import type { Env } from "../access/operator.ts";
-import { verbNeedsProof } from "../access/step-up.ts";
+import { yesNeedsProof } from "../access/step-up.ts";
 import { answer } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
@@ -35,8 +35,7 @@ export function approvalRoutes({ approvals, proof }: ApprovalParts) {
     const id = c.req.param("id");
     const asked = approvals.find(id) ?? refuse(404, "approval not found; reload the page to see what is asked");
     const { decision, text } = await readBody(c, Answer, 'send {"decision": "allow"} or {"decision": "deny"}');
-    const wanted = decision === "allow" && asked.tool === "power" && verbNeedsProof(String(asked.input.verb));
-    const unproved = wanted ? proof?.(c) : null;
+    const unproved = decision === "allow" && yesNeedsProof(asked) ? proof?.(c) : null;
     if (unproved) return unproved;
     const by = c.get("operator").name;
     const approval =

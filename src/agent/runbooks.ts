@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { open, readdir, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import type { ToolAnswer } from "../sessions/agent.ts";
+import { within } from "../within.ts";
 import { ANSWER_LIMIT } from "./data.ts";
 
 export interface Runbooks {
@@ -103,12 +104,9 @@ function headingOf(text: string): string {
   );
 }
 
-function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the folder did not answer within ${WITHIN_MS / 1000} s`)), WITHIN_MS);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  if (await within(work, WITHIN_MS)) return work;
+  throw new Error(`the folder did not answer within ${WITHIN_MS / 1000} s`);
 }
 
 const said = (text: string, is_error = false): ToolAnswer => ({ text, is_error, own_words: true });

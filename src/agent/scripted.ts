@@ -7,6 +7,7 @@ import { CHECKS, type CheckName } from "../checks/check.ts";
 import type { Finding } from "../checks/finding.ts";
 import { VERBS } from "../power/verb.ts";
 import type { Agent, AgentEvent, AgentTools, AgentTurn, ToolAnswer, TurnInput } from "../sessions/agent.ts";
+import { within } from "../within.ts";
 import { eventQueue } from "./event-queue.ts";
 
 /** How long Stop waits for a check that is under way, ms; its reads are bounded by themselves and change nothing. */
@@ -213,13 +214,3 @@ function asStep(step: string): string {
 }
 
 const titles = (names: readonly CheckName[]): string => names.map((name) => `“${CHECKS[name].title}”`).join(", ");
-
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const won = await Promise.race([promise.then(() => true as const), late]);
-  clearTimeout(timer);
-  return won;
-}

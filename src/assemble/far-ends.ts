@@ -9,6 +9,7 @@ import type { CheckTools } from "../checks/in-session.ts";
 import { startChild } from "../child.ts";
 import type { Config } from "../config.ts";
 import { openLab } from "../lab/lab.ts";
+import type { Disk } from "../log/disk.ts";
 import type { Log } from "../log/log.ts";
 import { endingInWords } from "../outcome.ts";
 import { pveOverSsh } from "../power/pve.ts";
@@ -23,6 +24,7 @@ import type { Target } from "../target/target.ts";
 export interface FarEndsParts {
   readonly config: Config;
   readonly log: Log;
+  readonly disk: Disk;
   readonly clean: (text: string) => string;
   /** True when the outcome of that action on that target is known, or nobody knows the action. */
   readonly isOver: (target_id: string, id: string) => boolean;
@@ -33,7 +35,7 @@ export interface FarEndsParts {
 export type FarEnds = Awaited<ReturnType<typeof openFarEnds>>;
 
 /** Throws KeyTrouble when the ssh key can't be used. */
-export async function openFarEnds({ config, log, clean, isOver, stirred }: FarEndsParts) {
+export async function openFarEnds({ config, log, disk, clean, isOver, stirred }: FarEndsParts) {
   const data = (name: string) => join(config.data_dir, name);
   const { targets } = config;
   const lab = config.lab ? await openLab({ dir: data("world"), vmid: targets[0].vmid, seed: 1 }) : null;
@@ -49,9 +51,10 @@ export async function openFarEnds({ config, log, clean, isOver, stirred }: FarEn
     runs_dir: data("runs"),
     clean,
     isOver,
+    disk,
     targetsOn: (target) => targetsOn(target).length,
   });
-  const hostKeys = new HostKeys({ log, ssh, env, data_dir: config.data_dir, targets, stirred });
+  const hostKeys = new HostKeys({ log, ssh, env, data_dir: config.data_dir, targets, disk, stirred });
   // Marked, so that the next console ends what a killed one left of reads and repairs. A verb's ssh never carries it.
   const marked = { ...env, BREAKGLASS_TURN: `${markOf(config.data_dir)}.vm` };
   const vmSpawn = (target: Target, command: string) => ({ argv: sshArgv(ssh, target.vm, command), env: marked });

@@ -7,9 +7,9 @@ import type { Found } from "../checks/newest.ts";
 import type { Config } from "../config.ts";
 import type { Kiosk } from "../console/kiosk.ts";
 import type { Live } from "../console/live.ts";
-import { knownOf } from "../console/routes.tsx";
+import { knownOf } from "../console/page.tsx";
 import { whispered } from "../console/whisper.tsx";
-import type { Log } from "../log/log.ts";
+import type { SqliteLog } from "../log/sqlite.ts";
 import type { Power } from "../power/carry-out.ts";
 import type { Redaction } from "../secrets/redact.ts";
 import type { State } from "../target/state.ts";
@@ -26,7 +26,7 @@ const ASK_FOR_BOARDS_EVERY_MS = 30_000;
 
 export interface LookoutParts {
   readonly config: Config;
-  readonly log: Log;
+  readonly log: SqliteLog;
   readonly far: FarEnds;
   readonly redaction: Redaction;
   /** What is made after the lookout, since it asks the lookout in turn. */
@@ -47,6 +47,7 @@ export class Lookout {
   constructor(private readonly parts: LookoutParts) {
     const { config, log } = parts;
     this.fault_shown = parts.far.lab?.fault();
+    log.followIllness(() => config.targets.forEach(this.tell));
     for (const target of config.targets)
       this.watches.set(
         target.id,
@@ -60,9 +61,12 @@ export class Lookout {
       );
   }
 
-  /** What is known now, with what a check found on this guest, and the operator's note. */
-  stateOf = (target: Target): State =>
-    withNote({ ...this.watch(target).now, found: this.foundOn(target) }, this.parts.config.cold_case_note);
+  /** What is known now, with what a check found on this guest, the operator's note, and what the console itself can't do. */
+  stateOf = (target: Target): State => {
+    const { config, log } = this.parts;
+    const known = { ...this.watch(target).now, found: this.foundOn(target), console: log.illness };
+    return withNote(known, config.cold_case_note);
+  };
 
   /** Something happened by which it may be another state: it is asked for soon. */
   stir = (target: Target): void => this.watch(target).stir();
@@ -115,8 +119,7 @@ export class Lookout {
   private foundOn(target: Target): Found | null {
     const { checks, power } = this.parts.later();
     const found = checks.newest(target);
-    const changed = found && power.lastChange(target)?.ended_at;
-    return changed && Date.parse(changed) > found.at ? null : found;
+    return found && power.changedSince(target, found.seq) ? null : found;
   }
 
   private seen(target: Target, state: Watch["now"]): void {

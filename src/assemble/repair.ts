@@ -18,6 +18,7 @@ import type { Checks } from "../checks/in-session.ts";
 import type { Config } from "../config.ts";
 import type { Live } from "../console/live.ts";
 import { whispered } from "../console/whisper.tsx";
+import type { Disk } from "../log/disk.ts";
 import type { Log } from "../log/log.ts";
 import type { Power } from "../power/carry-out.ts";
 import { preflightOf } from "../power/preflight.ts";
@@ -33,6 +34,7 @@ import type { Lookout } from "./lookout.ts";
 export interface RepairParts {
   readonly config: Config;
   readonly log: Log;
+  readonly disk: Disk;
   readonly newId: () => string;
   readonly redaction: Redaction;
   readonly far: FarEnds;
@@ -45,15 +47,16 @@ export interface RepairParts {
 
 export type Repair = ReturnType<typeof openRepair>;
 
-export function openRepair({ config, log, newId, redaction, far, lookout, power, checks, live }: RepairParts) {
+export function openRepair({ config, log, disk, newId, redaction, far, lookout, power, checks, live }: RepairParts) {
   const data = (name: string) => join(config.data_dir, name);
   const clean = redaction.text;
   const { targets } = config;
-  const place = { mark: markOf(config.data_dir), run_dir: data("turns") };
+  const place = { mark: markOf(config.data_dir), run_dir: data("turns"), disk };
+  const swept = Promise.withResolvers<void>();
 
   const sessions: Sessions = new Sessions(log, newId, (id) => turns.runningIn(id) !== null);
   const approvals = new Approvals({ log, newId, limit_ms: config.agent.approval_timeout_ms });
-  const outputs = new Outputs(data("outputs"));
+  const outputs = new Outputs(data("outputs"), undefined, disk);
   const runs = new VmRuns({
     spawn: far.vmSpawn,
     outputs,
@@ -104,6 +107,7 @@ export function openRepair({ config, log, newId, redaction, far, lookout, power,
       ? scriptedAgent(tools)
       : claudeAgent({
           ...place,
+          after: swept.promise,
           program: ["claude"],
           definition: readDefinition(config.agent.definition ?? undefined),
           tools: toolsServed,
@@ -140,7 +144,7 @@ export function openRepair({ config, log, newId, redaction, far, lookout, power,
       await Promise.all(atWork(target).map((session) => turns.cancelTurn(session, by)));
     },
     /** Ends the processes that a console which was killed left; resolves with how many. */
-    sweepOrphans: () => sweepOrphans(place),
+    sweepOrphans: () => sweepOrphans(place).finally(swept.resolve),
     close: () => toolsServed.stop(),
   };
 }

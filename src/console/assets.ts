@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { OfflinePage } from "../../views/offline.tsx";
-import { LATER_STYLE, SHEET_STYLE, STYLE } from "../../views/style.ts";
+import { KIOSK_STYLE, LATER_STYLE, OFFLINE_STYLE, SHEET_STYLE, STYLE } from "../../views/style.ts";
 
 export interface Asset {
   readonly path: string;
@@ -76,11 +76,11 @@ export function readAssets(): Assets {
   );
   const style = hashed("later.css", LATER_STYLE);
   const kiosk = {
-    style: hashed("kiosk.css", ours("kiosk.css")),
+    style: hashed("kiosk.css", KIOSK_STYLE),
     script: hashed("kiosk.js", bundled(ours("kiosk.js"), ours("phone.js"))),
   };
   // The page by its own hash, and in it are theirs: whatever changes, the worker is another one.
-  const away = { style: hashed("offline.css", ours("offline.css")), script: hashed("offline.js", ours("offline.js")) };
+  const away = { style: hashed("offline.css", OFFLINE_STYLE), script: hashed("offline.js", ours("offline.js")) };
   const offline = hashed("offline.html", `<!doctype html>${OfflinePage(away)}`);
   const may_keep = JSON.stringify([offline, away.style, away.script]);
   add("/sw.js", TYPES.js, ours("sw.js").replace("const KEPT = []", `const KEPT = ${may_keep}`), "not at all");

@@ -22,6 +22,7 @@ import type { SessionEntry } from "../sessions/event.ts";
 import { readerOf } from "../sessions/reader.ts";
 import type { TargetEntry } from "../target/event.ts";
 import type { Draw } from "./live.ts";
+import { markdown } from "./markdown.ts";
 
 export const isCheck = (e: Entry): e is CheckEntry => e.kind === "check_started" || e.kind === "check_ended";
 
@@ -84,6 +85,7 @@ export function Drawn({
           kept={keptOf(item.entry)}
           again={again ? { requestId } : undefined}
           now={now}
+          markdown={markdown}
         />
       );
     case "action":

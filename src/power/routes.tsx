@@ -1,30 +1,26 @@
-/** The addresses of power: the verbs, the confirmation, the run, and what ran. No route here waits for a browser's run. */
+/** The addresses of power: the verbs, the confirmation and the run; what ran is `action-routes.tsx`. No route here waits for a browser's run. */
 import type { Context } from "hono";
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
 import { z } from "zod";
-import { ActionPage, ActionsPage } from "../../views/action.tsx";
 import { ConfirmPage } from "../../views/confirm.tsx";
 import { actionText } from "../../views/text.ts";
 import type { Env } from "../access/operator.ts";
-import { type RequestIds, requestIdOf } from "../access/request-id.ts";
+import { requestIdOf } from "../access/request-id.ts";
 import { answer, formOf } from "../console/answer.tsx";
 import { readBody } from "../console/body.ts";
 import { refuse } from "../refusal.ts";
 import type { State } from "../target/state.ts";
 import { type Target, targetNamed } from "../target/target.ts";
 import type { Action } from "./action.ts";
-import type { Power, Pve } from "./carry-out.ts";
-import { sectionsOf } from "./evidence.ts";
+import { type ActionParts, actionRoutes } from "./action-routes.tsx";
+import type { Pve } from "./carry-out.ts";
 import { preflightLines, preflightOf } from "./preflight.ts";
 import { MUTATING, VERB_NAMES, type Verb, verbNamed } from "./verb.ts";
 
-export interface PowerParts {
-  readonly power: Power;
+export interface PowerParts extends ActionParts {
   readonly pve: Pve;
-  readonly targets: readonly Target[];
   readonly stateOf: (target: Target) => State;
-  readonly requestIds: RequestIds;
   /** Turns that run on this target: how many, and a way to stop them all and wait until they are. */
   readonly turnsOn: (target: Target) => number;
   readonly stopTurns: (target: Target, by: string) => Promise<void>;
@@ -59,85 +55,13 @@ export function powerRoutes(parts: PowerParts) {
     const name = c.req.param("verb") ?? "";
     return verbNamed(name) ?? refuse(400, `unknown verb '${name}'`);
   };
-  const found = (c: Context): { target: Target; action: Action } => {
-    const id = c.req.param("id") ?? "";
-    for (const target of targets) {
-      const action = power.find(target, id);
-      if (action) return { target, action };
-    }
-    refuse(404, "action not found; GET /api/pve/actions lists what ran");
-  };
 
   app.get("/api/pve/verbs", (c) =>
     answer(c, { json: { verbs: VERB_NAMES, mutating: MUTATING }, text: () => `${VERB_NAMES.join("\n")}\n` }),
   );
 
-  app.get("/api/pve/actions", (c) => {
-    const target = c.req.query("target");
-    const actions = power.list(target ? [targetOf(target)] : targets, 50);
-    return answer(c, {
-      json: { actions },
-      page: () => <ActionsPage lab={targets[0]!.lab} target={target || undefined} actions={actions} now={Date.now()} />,
-      text: () => actions.map((a) => actionText(a)).join("\n"),
-    });
-  });
-
-  app.get("/api/pve/actions/:id", (c) => {
-    const { action } = found(c);
-    return answer(c, {
-      json: action,
-      page: () => (
-        <ActionPage
-          lab={targets[0]!.lab}
-          action={action}
-          requestId={requestIds.make(c.get("operator").name)}
-          now={Date.now()}
-        />
-      ),
-      text: () => actionText(action),
-    });
-  });
-
-  app.get("/api/pve/actions/:id/forensics", (c) => {
-    const { action, target } = found(c);
-    if (c.req.query("download"))
-      return new Response(action.stdout, {
-        headers: {
-          "Content-Type": "text/plain; charset=utf-8",
-          "Content-Disposition": `attachment; filename="${action.verb}-${target.id}-${action.started_at.replace(/[:.]/g, "")}.txt"`,
-        },
-      });
-    return answer(c, {
-      json: {
-        id: action.id,
-        verb: action.verb,
-        target: target.id,
-        started_at: action.started_at,
-        sections: sectionsOf(action.stdout),
-        evidence: action.stdout,
-      },
-      text: () => action.stdout,
-      page: () => (
-        <ActionPage
-          lab={targets[0]!.lab}
-          action={action}
-          requestId={requestIds.make(c.get("operator").name)}
-          now={Date.now()}
-        />
-      ),
-    });
-  });
-
-  app.post("/api/pve/actions/:id/ask", async (c) => {
-    const { target } = found(c);
-    const action = await power.askAgain(target, c.req.param("id"), c.get("operator").name);
-    return answer(c, {
-      json: action,
-      text: () => actionText(action),
-      page: { seeOther: `/api/pve/actions/${action.id}` },
-      fragment: () => "",
-    });
-  });
+  // Before the verbs, since `actions` is none.
+  app.route("/", actionRoutes(parts));
 
   // The dialog's word that it is open, still open, or closed. It never waits for the answer.
   app.post("/api/confirming", async (c) => {

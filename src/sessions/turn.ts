@@ -1,67 +1,38 @@
 /**
- * A turn: one prompt and all the agent does about it, detached from any client. The prompt is written before the agent
- * starts, every event before it is shown, and the turn always ends with `turn_ended`, whatever became of the agent.
+ * A turn: one prompt and all the agent does about it, detached from any client. One runs in a session at a time; the prompt is
+ * written before the agent starts. What then becomes of it is `carry-through.ts`; who may ask is the routes' to know.
  */
 import { Exclusive } from "../exclusive.ts";
 import { Committing } from "../log/committing.ts";
-import type { Draft, Entry, Log } from "../log/log.ts";
+import type { Draft, Entry } from "../log/log.ts";
 import { refuse } from "../refusal.ts";
-import type { Agent, AgentTurn } from "./agent.ts";
+import { beforeTurn } from "./before.ts";
+import { type CarryTools, carryThrough, type Prompt, type Running } from "./carry-through.ts";
 import { type SessionBody, sessionStream } from "./event.ts";
-import { PartialWords } from "./partial-words.ts";
-import { type Asked, aftermathOf, recallOf, titleFrom } from "./transcript.ts";
-import { turnClock } from "./turn-clock.ts";
-import { type Calls, written } from "./written.ts";
+import { type Asked, titleFrom } from "./transcript.ts";
 
-export type * from "./agent.ts";
-
-export interface TurnTools {
-  readonly log: Log;
-  readonly agent: Agent;
+export interface TurnTools extends CarryTools {
   readonly newId: () => string;
   readonly max_turns: number;
-  /** Of the agent's own time: while a call of the turn waits for an operator, it does not run. */
-  readonly limit_ms: number;
-  /** True while a call of the turn waits for an operator. */
-  readonly waits?: (turn: string) => boolean;
   /** What a turn asked the operator, as it stands. */
   readonly asked?: (session: string, turn: string) => readonly Asked[];
-  /** Shows words that are no entry (yet): partial text of the turn that runs in a session; "" clears it. */
-  readonly whisper: (session: string, text: string) => void;
-  /** The size of a call's whole output, bytes, where it was too long for the transcript and is kept elsewhere. */
-  readonly kept?: (session: string, tool_id: string) => number | null;
   /** Takes secrets out of a prompt. */
   readonly clean?: (text: string) => string;
 }
 
-export interface Prompt {
-  readonly session: string;
-  readonly text: string;
-  readonly by: string;
-  readonly model: string | null;
-  readonly request_id: string;
-}
-
-interface Running {
-  readonly turn: string;
+interface Holder extends Running {
   readonly by: string;
   readonly started_at: number;
-  readonly agent: AgentTurn | null;
   readonly over: Promise<void>;
-  cancelled_by: string | null;
 }
 
 /** A prompt is at most this many bytes of UTF-8 (PRODUCT.md). */
 export const PROMPT_LIMIT = 65_536;
 /** A turn that said what went wrong is over this soon after it. */
 const AT_ITS_END_MS = 6_000;
-/** How long a turn that broke off waits for the proof that its agent is gone; an agent takes some seconds at most. */
-const STOPPED_WITHIN_MS = 20_000;
-/** Entries that are looked through for an agent which forgot the session. */
-const RECALLED = 400;
 
 export class Turns {
-  private readonly held = new Exclusive<Running>();
+  private readonly held = new Exclusive<Holder>();
   private readonly committing = new Committing();
   private closing = false;
 
@@ -113,7 +84,7 @@ export class Turns {
     const over = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const holder: Running = { turn, by: prompt.by, started_at: Date.now(), agent: null, over, cancelled_by: null };
+    const holder: Holder = { turn, by: prompt.by, started_at: Date.now(), agent: null, over, cancelled_by: null };
     this.held.take(prompt.session, holder, () => "a turn is already running");
     if (this.held.size > this.tools.max_turns) {
       this.held.release(prompt.session);
@@ -123,7 +94,8 @@ export class Turns {
       );
     }
     try {
-      const before = this.before(stream);
+      const asked = (turn: string) => this.tools.asked?.(prompt.session, turn) ?? [];
+      const earlier = beforeTurn(log, stream, asked);
       const drafts: Draft[] = [
         {
           ...this.entry(stream, turn, "prompted", { text: prompt.text, by: prompt.by, model: prompt.model }),
@@ -134,7 +106,7 @@ export class Turns {
       if (log.newest({ stream, kind: "titled", limit: 1 }).length === 0)
         drafts.push(this.entry(stream, null, "titled", { title: titleFrom(prompt.text), by: prompt.by }));
       await this.committing.track(once, log.appendAll(drafts));
-      void this.carryThrough(prompt, holder, before).finally(() => {
+      void carryThrough(this.tools, prompt, holder, earlier).finally(() => {
         this.held.release(prompt.session);
         settle();
       });
@@ -165,84 +137,6 @@ export class Turns {
     );
   }
 
-  private async carryThrough(prompt: Prompt, holder: Running, before: Before): Promise<void> {
-    const { log, agent, limit_ms, whisper } = this.tools;
-    const stream = sessionStream(prompt.session);
-    const began = performance.now();
-    const write = (kind: keyof SessionBody, body: unknown, how: Pick<Draft, "durable" | "rescue"> = {}) =>
-      log.append({ ...this.entry(stream, holder.turn, kind, body as never), ...how });
-    let stopClock = () => {};
-    try {
-      const running = agent.start({
-        turn: holder.turn,
-        session: prompt.session,
-        prompt: prompt.text,
-        model: prompt.model,
-        resumes: before.resumes[agent.name] ?? null,
-        aftermath: before.aftermath,
-        recall: () => recallOf(log.tail({ streams: [{ stream }], upto: before.upto, limit: RECALLED })),
-      });
-      (holder as { agent: AgentTurn | null }).agent = running;
-      if (holder.cancelled_by) void running.stop();
-      let overran = false;
-      const overrun = () => {
-        overran = true;
-        void running.stop();
-      };
-      stopClock = turnClock(limit_ms, () => this.tools.waits?.(holder.turn) ?? false, overrun);
-      const calls: Calls = new Map();
-      const partial = new PartialWords((text) => whisper(prompt.session, text));
-      for await (const event of running.events) {
-        if (event.is === "partial") {
-          partial.add(event.text);
-          continue;
-        }
-        partial.clear();
-        // After Stop, what the agent says of its own end would only repeat ours.
-        if (holder.cancelled_by && (event.is === "failed" || event.is === "concluded")) continue;
-        const [kind, body] = written(event, calls);
-        const kept = event.is === "returned" ? this.tools.kept?.(prompt.session, event.tool_id) : null;
-        await write(kind, kept ? { ...body, kept } : body);
-      }
-      partial.clear();
-      if (holder.cancelled_by)
-        await write("cancelled", { by: holder.cancelled_by, ended: await running.stop() }, { durable: true });
-      else if (overran)
-        await write("failed", {
-          error: `The turn was ended after its limit of ${Math.round(limit_ms / 60_000)} min (${await running.stop()}). Ask for the next step in a new prompt.`,
-        });
-    } catch (error) {
-      console.error("turn:", error);
-      const why = error instanceof Error ? error.message : String(error);
-      // Before the session is free: two agents must not be at work in one conversation.
-      const ended = await endedWithin(STOPPED_WITHIN_MS, holder.agent);
-      await write(
-        "failed",
-        { error: `The turn broke off inside the console: ${why}${ended && ` (${ended})`}` },
-        { rescue: true },
-      ).catch(() => {});
-    } finally {
-      stopClock();
-      const after_ms = Math.round(performance.now() - began);
-      await write("turn_ended", { after_ms }, { durable: true, rescue: true }).catch((error) =>
-        console.error("turn_ended could not be written:", error),
-      );
-    }
-  }
-
-  /** What the next turn must know of the last one. */
-  private before(stream: string): Before {
-    const { log } = this.tools;
-    const resumes: Record<string, string> = {};
-    const last = log.newest({ stream, kind: "agent_started", limit: 1 })[0] as
-      | Entry<"agent_started", SessionBody["agent_started"]>
-      | undefined;
-    if (last) resumes[last.body.agent] = last.body.session_id;
-    const turn = log.newest({ stream, kind: "prompted", limit: 1 })[0]?.about;
-    const asked = turn ? (this.tools.asked?.(stream.replace(/^session:/, ""), turn) ?? []) : [];
-    return { upto: log.head, resumes, aftermath: turn ? aftermathOf(log.about(stream, turn), asked) : null };
-  }
-
   private entry<K extends keyof SessionBody>(
     stream: string,
     turn: string | null,
@@ -251,42 +145,4 @@ export class Turns {
   ): Draft {
     return { stream, kind, about: turn, body };
   }
-}
-
-/** What became of an agent that nobody listens to any more, in words; "" where none had started. */
-async function endedWithin(limit_ms: number, agent: AgentTurn | null): Promise<string> {
-  if (!agent) return "";
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`its agent could not be seen to end within ${limit_ms / 1000} s`), limit_ms);
-  });
-  const ended = await Promise.race([agent.stop().catch((error) => `its agent: ${error}`), late]);
-  clearTimeout(timer);
-  return ended;
-}
-
-interface Before {
-  /** The newest seq before the prompt. */
-  readonly upto: number;
-  readonly resumes: Record<string, string>;
-  readonly aftermath: string | null;
-}
-
-/** At the start: turns that ran when the server stopped are marked, once, and end. */
-export async function endInterrupted(log: Log): Promise<number> {
-  const cut = log.unfinished("prompted", ["turn_ended"]);
-  for (const { stream, about } of cut)
-    await log.appendAll([
-      {
-        stream,
-        kind: "failed",
-        about,
-        body: {
-          error: "The server stopped while this turn ran; it was interrupted. The next prompt goes on from here.",
-        },
-        durable: true,
-      },
-      { stream, kind: "turn_ended", about, body: { after_ms: null }, durable: true },
-    ]);
-  return cut.length;
 }

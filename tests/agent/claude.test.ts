@@ -18,7 +18,7 @@ const start = (manner: string, more: Parameters<typeof agentBench>[2] = {}) => {
   return bench;
 };
 afterEach(async () => {
-  expect(bench?.left() ?? []).toEqual([]);
+  expect((await bench?.left()) ?? []).toEqual([]);
   await bench?.putAway();
   bench = null;
 });
@@ -201,11 +201,11 @@ test("one that resists everything is killed with what it started elsewhere; stop
   for await (const event of turn.events) {
     events.push(event.is);
     if (event.is !== "said") continue;
-    expect(b.left().length).toBeGreaterThanOrEqual(2); // the process and its sleeper, else this proves nothing
+    expect((await b.left()).length).toBeGreaterThanOrEqual(2); // the process and its sleeper, else this proves nothing
     const words = turn.stop();
     expect(turn.stop()).toBe(words);
     expect(await words).toBe("the agent's process (SIGKILL), 1 process that it had left behind");
-    expect(b.left()).toEqual([]);
+    expect(await b.left()).toEqual([]);
   }
   expect(events).toEqual(["started", "said"]);
 });
@@ -242,7 +242,7 @@ test("whoever stops listening stops the turn", async () => {
   const turn = b.begin("x");
   for await (const event of turn.events) if (event.is === "said") break;
   expect(await turn.stop()).toMatch(/^the agent's process \(/);
-  expect(b.left()).toEqual([]);
+  expect(await b.left()).toEqual([]);
 });
 
 test("stopped after its end", async () => {
@@ -325,7 +325,7 @@ test("at the start, what an earlier server left is ended; another server's is no
   const stranger = sleeper("another-server.t1.");
   try {
     mkdirSync(join(b.dir, "run", "old"), { recursive: true });
-    while (b.left().length < 2) await Bun.sleep(5);
+    while ((await b.left()).length < 2) await Bun.sleep(5);
     expect(await sweepOrphans({ mark: b.mark, run_dir: join(b.dir, "run") })).toBe(2);
     await Promise.all(orphans.map((orphan) => orphan.exited));
     expect(stranger.exitCode).toBe(null);

@@ -1,6 +1,7 @@
 /** Approvals end to end: the real server on the lab, an agent that does what it is told, and operators on several devices. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
+import { attachTo, beginOn, isOver, json, postTo, type Read, toldIn } from "../support/device.ts";
 import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
 import { readSse } from "../support/sse.ts";
 
@@ -17,40 +18,11 @@ afterAll(async () => {
   cleanUp(dir);
 });
 
-type Read = Record<string, any>;
-const json = async (response: Response) => (await response.json()) as Read;
-const post = (path: string, body: unknown = {}, headers: Record<string, string> = {}, at = server) =>
-  fetch(`${at.url}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "sec-fetch-site": "same-origin", ...headers },
-    body: JSON.stringify(body),
-    redirect: "manual",
-  });
-
-/** One device: attached to a session, with all that it saw. */
-async function attach(session: string, at = server) {
-  const stream = readSse(await fetch(`${at.url}/api/session/${session}/stream?format=json`));
-  const seen = () => stream.frames.filter((f) => f.id && f.data).map((f) => JSON.parse(f.data!) as Read);
-  return {
-    seen,
-    cards: () => seen().filter((e) => e.kind === "approval"),
-    until: async (enough: (seen: Read[]) => boolean) => {
-      await stream.until(() => enough(seen()));
-      return seen();
-    },
-    leave: stream.cancel,
-  };
-}
-
-async function begin(prompt: string, at = server) {
-  const session = (await json(await post("/api/session", {}, {}, at))).session_id as string;
-  const device = await attach(session, at);
-  expect((await post(`/api/session/${session}/prompt`, { prompt }, {}, at)).status).toBe(200);
-  return { session, device };
-}
+const post = (path: string, body?: unknown, headers?: Record<string, string>, at = server) =>
+  postTo(at, path, body, headers);
+const attach = (session: string) => attachTo(server, session);
+const begin = (prompt: string, at = server) => beginOn(at, prompt);
 const open = (seen: Read[]) => seen.find((e) => e.kind === "approval" && e.state === "open");
-const over = (seen: Read[]) => seen.some((e) => e.kind === "turn_end");
-const told = (seen: Read[]) => seen.find((e) => e.kind === "tool_result");
 const cycles = async (at = server) =>
   ((await json(await fetch(`${at.url}/api/pve/actions`))).actions as Read[]).filter((a) => a.verb === "cycle");
 const CYCLE = CALL("power", { verb: "cycle", reason: "its disk stands still" });
@@ -68,9 +40,9 @@ test("asked on one device, dropped, allowed from another: it runs once, under bo
     Array.from({ length: 10 }, () => post(`/api/approval/${card.approval_id}`, { decision: "allow" })),
   );
   expect(answers.map((a) => a.status)).toEqual(Array(10).fill(200));
-  const seen = await other.until(over);
-  expect(told(seen)).toMatchObject({ name: "power", is_error: false });
-  expect(told(seen)!.output).toContain("[done:");
+  const seen = await other.until(isOver);
+  expect(toldIn(seen)).toMatchObject({ name: "power", is_error: false });
+  expect(toldIn(seen)!.output).toContain("[done:");
   expect(other.cards().map((c) => [c.state, c.by])).toEqual([
     ["open", null],
     ["allowed", "lab"],
@@ -90,9 +62,9 @@ test("denied, it does not run, and the agent is told in words that it can go on 
   const { device } = await begin(`${CYCLE}\n${CALL("power", { verb: "status", reason: "to look" })}`);
   const card = open(await device.until((s) => !!open(s)))!;
   expect((await post(`/api/approval/${card.approval_id}`, { decision: "deny" })).status).toBe(200);
-  const seen = await device.until(over);
-  expect(told(seen)).toMatchObject({ is_error: true });
-  expect(told(seen)!.output).toContain("The operator (lab) said no to “power cycle” on devvm (VM 102). Nothing ran.");
+  const seen = await device.until(isOver);
+  expect(toldIn(seen)).toMatchObject({ is_error: true });
+  expect(toldIn(seen)!.output).toContain("The operator (lab) said no to “power cycle” on devvm (VM 102). Nothing ran.");
   // It went on: the next call is a read, and nobody was asked for it.
   expect(seen.filter((e) => e.kind === "tool_result")[1]).toMatchObject({ is_error: false });
   expect(device.cards()).toHaveLength(2);
@@ -108,12 +80,12 @@ test("a command that only reads runs unasked; one that changes the VM waits for 
     ].join("\n"),
   );
   const seen = await device.until((s) => !!open(s));
-  expect(told(seen)).toMatchObject({ name: "vm_run", is_error: false });
+  expect(toldIn(seen)).toMatchObject({ name: "vm_run", is_error: false });
   const card = open(seen)!;
   expect(card).toMatchObject({ tool: "vm_run", input: { command: "sudo systemctl restart nginx" } });
   expect(seen.filter((e) => e.kind === "tool_result")).toHaveLength(1);
   await post(`/api/approval/${card.approval_id}`, { decision: "allow" });
-  const all = await device.until(over);
+  const all = await device.until(isOver);
   expect(all.filter((e) => e.kind === "tool_result")[1]).toMatchObject({ name: "vm_run", is_error: false });
   await device.leave();
 });
@@ -123,7 +95,7 @@ test("the turn is stopped while its card is open: lapsed, nothing ran, and nothi
   const { session, device } = await begin(CYCLE);
   const card = open(await device.until((s) => !!open(s)))!;
   expect(await json(await post(`/api/session/${session}/cancel`))).toEqual({ cancelled: true });
-  await device.until(over);
+  await device.until(isOver);
   expect(device.cards().at(-1)).toMatchObject({ state: "lapsed", by: null });
   expect((await post(`/api/approval/${card.approval_id}`, { decision: "allow" })).status).toBe(409);
   expect(await cycles()).toHaveLength(before);
@@ -135,9 +107,9 @@ test("an operator's own action comes first: what the agent asks meanwhile is ref
     (await post("/api/pve/cycle", {}, { prefer: "respond-async", "idempotency-key": "operators-own-1" })).status,
   ).toBe(202);
   const { device } = await begin(CYCLE);
-  const seen = await device.until(over);
-  expect(told(seen)).toMatchObject({ is_error: true });
-  expect(told(seen)!.output).toContain("cycle is running on devvm since");
+  const seen = await device.until(isOver);
+  expect(toldIn(seen)).toMatchObject({ is_error: true });
+  expect(toldIn(seen)!.output).toContain("cycle is running on devvm since");
   expect(device.cards()).toEqual([]);
   await device.leave();
   while ((await cycles()).some((a) => a.state === "running")) await Bun.sleep(50);
@@ -173,7 +145,7 @@ test("answers: 404 for what was never asked, 422 for no decision, 403 from elsew
   expect(card).not.toContain("Allow");
   const text = await (await post(at, { decision: "deny" }, { accept: "text/plain" })).text();
   expect(text).toBe("power cycle on devvm (VM 102): denied by lab\n");
-  await device.until(over);
+  await device.until(isOver);
   await device.leave();
 });
 
@@ -205,9 +177,9 @@ test("nobody answers within the limit: a no, and the agent hears why", async () 
   const other = await startServer(place, { ...callingClaude(place), BREAKGLASS_APPROVAL_TIMEOUT_SECONDS: "1" });
   try {
     const { device } = await begin(CYCLE, other);
-    const seen = await device.until(over);
+    const seen = await device.until(isOver);
     expect(device.cards().map((c) => c.state)).toEqual(["open", "lapsed"]);
-    expect(told(seen)!.output).toContain("nobody answered within 1 s, and silence is a no");
+    expect(toldIn(seen)!.output).toContain("nobody answered within 1 s, and silence is a no");
     const { approval_id } = open(seen)!;
     expect((await post(`/api/approval/${approval_id}`, { decision: "allow" }, {}, other)).status).toBe(409);
     expect(await cycles(other)).toEqual([]);
@@ -226,8 +198,8 @@ test.each([
   const other = await startServer(place, { ...callingClaude(place), BREAKGLASS_AGENT_POWER: power });
   try {
     const { device } = await begin(CYCLE, other);
-    const seen = await device.until(over);
-    expect(told(seen)!.output).toMatch(hears);
+    const seen = await device.until(isOver);
+    expect(toldIn(seen)!.output).toMatch(hears);
     expect(device.cards()).toEqual([]);
     const ran = await cycles(other);
     expect(ran).toHaveLength(runs);
@@ -248,7 +220,7 @@ test("killed with -9 while the card is open: after the restart it stands as laps
   // At once: perhaps before what was open is marked.
   expect((await post(`/api/approval/${approval_id}`, { decision: "allow" })).status).toBe(409);
   const again = await attach(session);
-  const seen = await again.until((s) => over(s) && s.some((e) => e.state === "lapsed"));
+  const seen = await again.until((s) => isOver(s) && s.some((e) => e.state === "lapsed"));
   expect(seen.filter((e) => e.kind === "approval").map((e) => e.state)).toEqual(["open", "lapsed"]);
   const page = await (await fetch(`${server.url}/sessions/${session}`, { headers: { accept: "text/html" } })).text();
   expect(page).toContain("Ask again");

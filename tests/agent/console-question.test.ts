@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
+import { attachTo, beginOn, isOver, json, newSession, postTo, type Read, toldIn } from "../support/device.ts";
 import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
-import { readSse } from "../support/sse.ts";
 
 setDefaultTimeout(90_000);
 
@@ -23,43 +23,13 @@ afterAll(async () => {
   cleanUp(dir);
 });
 
-type Read = Record<string, any>;
-const json = async (response: Response) => (await response.json()) as Read;
-const post = (path: string, body: unknown = {}, headers: Record<string, string> = {}) =>
-  fetch(`${server.url}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "sec-fetch-site": "same-origin", ...headers },
-    body: JSON.stringify(body),
-    redirect: "manual",
-  });
-const newSession = async () => (await json(await post("/api/session"))).session_id as string;
+const post = (path: string, body?: unknown, headers?: Record<string, string>) => postTo(server, path, body, headers);
+const attach = (session: string, format?: "json" | "html") => attachTo(server, session, format);
+const begin = (prompt: string) => beginOn(server, prompt);
 const pageOf = async (session: string) =>
   (await fetch(`${server.url}/sessions/${session}`, { headers: { accept: "text/html" } })).text();
 
-async function attach(session: string, format = "json") {
-  const stream = readSse(await fetch(`${server.url}/api/session/${session}/stream?format=${format}`));
-  const html = () => stream.frames.map((f) => f.data ?? "").join("\n");
-  const seen = () => stream.frames.filter((f) => f.id && f.data).map((f) => JSON.parse(f.data!) as Read);
-  return {
-    html,
-    seen,
-    untilHtml: (enough: (html: string) => boolean) => stream.until(() => enough(html())),
-    until: async (enough: (seen: Read[]) => boolean) => {
-      await stream.until(() => enough(seen()));
-      return seen();
-    },
-    leave: stream.cancel,
-  };
-}
-const begin = async (prompt: string) => {
-  const session = await newSession();
-  const device = await attach(session);
-  expect((await post(`/api/session/${session}/prompt`, { prompt })).status).toBe(200);
-  return { session, device };
-};
 const open = (seen: Read[]) => seen.find((e) => e.state === "open");
-const over = (seen: Read[]) => seen.some((e) => e.kind === "turn_end");
-const told = (seen: Read[]) => seen.find((e) => e.kind === "tool_result");
 const ASK = CALL("ask", { question: "Is /srv/old still needed?", choices: ["keep it", "delete it"] });
 
 test("asked, and answered by a form of a browser that sends no other proof: the agent hears who said what", async () => {
@@ -90,8 +60,12 @@ test("asked, and answered by a form of a browser that sends no other proof: the 
     redirect: "manual",
   });
   expect([silent.status, silent.headers.get("location")]).toEqual([303, `/sessions/${session}`]);
-  const seen = await device.until(over);
-  expect(told(seen)).toMatchObject({ name: "ask", is_error: false, output: "The operator (lab) answered: delete it" });
+  const seen = await device.until(isOver);
+  expect(toldIn(seen)).toMatchObject({
+    name: "ask",
+    is_error: false,
+    output: "The operator (lab) answered: delete it",
+  });
   expect(seen.filter((e) => e.kind === "question").map((e) => [e.state, e.by, e.text])).toEqual([
     ["open", null, null],
     ["answered", "lab", "delete it"],
@@ -112,16 +86,16 @@ test("the operator's time is not the turn's: a card that is open longer than the
   const { device } = await begin(`${ASK}\n${CALL("check", { name: "disk" })}`);
   const { approval_id } = open(await device.until((s) => !!open(s)))!;
   await Bun.sleep(3500);
-  expect(over(device.seen())).toBe(false);
+  expect(isOver(device.seen())).toBe(false);
   expect((await post(`/api/approval/${approval_id}`, { decision: "answer", text: "yes" })).status).toBe(200);
-  const seen = await device.until(over);
+  const seen = await device.until(isOver);
   expect(seen.some((e) => e.kind === "error")).toBe(false);
   expect(seen.filter((e) => e.kind === "tool_result").map((e) => e.is_error)).toEqual([false, false]);
   await device.leave();
 });
 
 test("what waits for a word is on every page of its target: one line that leads there, and no second card", async () => {
-  const elsewhere = await newSession();
+  const elsewhere = await newSession(server);
   const [other, program] = [await attach(elsewhere, "html"), await attach(elsewhere)];
   const { session, device } = await begin(CALL("power", { verb: "cycle", reason: "its disk stands still" }));
   const { approval_id } = open(await device.until((s) => !!open(s)))!;
@@ -148,7 +122,7 @@ test("what waits for a word is on every page of its target: one line that leads 
     ["approval", session, "open"],
     ["approval", session, "denied"],
   ]);
-  await device.until(over);
+  await device.until(isOver);
   await Promise.all([other.leave(), program.leave(), device.leave()]);
 });
 
@@ -156,7 +130,7 @@ test("runbooks: the list and the text come as data; a name that is no runbook is
   const { device } = await begin(
     [CALL("runbook", {}), CALL("runbook", { name: "nginx" }), CALL("runbook", { name: "../breakglass.db" })].join("\n"),
   );
-  const seen = await device.until(over);
+  const seen = await device.until(isOver);
   const [list, one, none] = seen.filter((e) => e.kind === "tool_result");
   expect(list).toMatchObject({ name: "runbook", is_error: false });
   expect(list!.output).toContain("nginx.md (48 bytes): When nginx fails");
@@ -170,7 +144,7 @@ test("stopped while it waited: it lapsed, and who stopped it reads that nothing 
   const { session, device } = await begin(CALL("vm_run", { command: "reboot", reason: "to see" }));
   await device.until((s) => !!open(s));
   expect(await json(await post(`/api/session/${session}/cancel`))).toEqual({ cancelled: true });
-  await device.until(over);
+  await device.until(isOver);
   expect(await pageOf(session)).toContain("vm_run reboot (it waited for the operator&#39;s yes; nothing of it ran)");
   await device.leave();
 });
@@ -182,7 +156,7 @@ test("killed with -9 while a question is open: after the restart it stands witho
   server = await startServer(dir, env);
   expect((await post(`/api/approval/${approval_id}`, { decision: "answer", text: "yes" })).status).toBe(409);
   const again = await attach(session);
-  await again.until((s) => over(s) && s.some((e) => e.state === "lapsed"));
+  await again.until((s) => isOver(s) && s.some((e) => e.state === "lapsed"));
   const page = await pageOf(session);
   expect(page).toContain("no answer</b> to the agent");
   expect(page).toContain("Ask again");

@@ -275,15 +275,21 @@ test("50 MB, a line of 5 MB, 1 MB of errors, broken UTF-8 and NUL: bounded in th
 
   const line = await run("head -c 5000000 /dev/zero | tr '\\0' x; echo; echo after", { tool_id: "toolu_line" });
   expect(line.text.length).toBeLessThanOrEqual(24_000);
-  expect(line.text).toContain("after");
+  expect(line.text).toMatch(
+    /^x+\n\[\d+ of \d+ characters were left out here; [^\n]+\]\nx+ \[805696 more [^\n]+\]\nafter\n/,
+  );
+  const long = outputs.find("s1", "toolu_line")!;
+  expect(long.bytes).toBeLessThan(4 * 1024 * 1024 + 200);
+  expect(readFileSync(long.path, "utf8")).toMatch(/^x{4000000}x*\n\[\d+ more bytes were printed and not kept\]\n$/);
 
   const errors = await run("yes problem | head -c 1000000 >&2; echo fine", { tool_id: "toolu_errors" });
-  expect(errors.text).toMatch(/^fine\n\nstderr:\nproblem\n/);
+  expect(errors.text).toMatch(/^fine\n\nstderr:\nproblem\n[\s\S]*characters were left out here[\s\S]*problem\n/);
   expect(errors.text.length).toBeLessThanOrEqual(24_000);
+  expect(outputs.find("s1", "toolu_errors")!.bytes).toBe(1_000_000 + "fine\n".length);
 
   const odd = await run("printf 'a\\377b\\000c\\xed\\xa0\\x80'");
-  expect(odd.text).toContain("a\ufffdb\0c");
-  expect(odd.text).toContain("[exit code 0]");
+  // A surrogate in UTF-8 is no character: each of its bytes shows as one that could not be read.
+  expect(odd.text).toBe("a\ufffdb\0c\ufffd\ufffd\ufffd\n[exit code 0]");
   // Only the newest are kept.
   await run("yes | head -c 100000", { tool_id: "toolu_next" });
   expect(outputs.find("s1", "toolu_next")).not.toBeNull();

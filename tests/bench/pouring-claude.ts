@@ -2,6 +2,7 @@
  * An executable in the place of the claude CLI that prints an incident at a given pace. The prompt says how, as JSON:
  * {entries, every_ms, stamped, partials}. Stamped, each line says when it was printed. It does nothing and keeps nothing.
  */
+import { claudeLines, wished } from "../support/claude-lines.ts";
 import { cliLine, entryOf } from "./incident.ts";
 import { stampNow } from "./stamp.ts";
 
@@ -14,26 +15,10 @@ interface Wish {
   readonly partials?: boolean;
 }
 
-const option = (name: string) => process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
-const session_id = option("session-id") ?? option("resume") ?? "";
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const cli = claudeLines("pouring");
+const wish = await wished<Wish>();
 
-let asked = "";
-for await (const chunk of Bun.stdin.stream()) {
-  asked += new TextDecoder().decode(chunk);
-  if (asked.includes("\n")) break;
-}
-const prompt: string = JSON.parse(asked.slice(0, asked.indexOf("\n"))).message.content;
-const wish = JSON.parse(/\{.*\}/s.exec(prompt)?.[0] ?? "{}") as Wish;
-
-say({
-  type: "system",
-  subtype: "init",
-  session_id,
-  tools: ["vm_run", "power", "check", "runbook", "ask"].map((name) => `mcp__breakglass__${name}`),
-  mcp_servers: [{ name: "breakglass", status: "connected" }],
-  model: "pouring",
-});
+cli.init();
 const began = performance.now();
 for (let i = 0; i < wish.entries; i++) {
   const late = performance.now() - began - i * wish.every_ms;
@@ -41,22 +26,14 @@ for (let i = 0; i < wish.entries; i++) {
   const entry = entryOf(i);
   if (wish.stamped) {
     const words = entryOf(3 * i);
-    say(cliLine({ is: "said", text: `${stampNow()} ${words.is === "said" ? words.text : ""}` }));
+    cli.say(cliLine({ is: "said", text: `${stampNow()} ${words.is === "said" ? words.text : ""}` }));
     continue;
   }
   if (wish.partials && entry.is === "said")
     for (const text of entry.text.split(/(?<= )/)) {
-      say({ type: "stream_event", event: { type: "content_block_delta", delta: { type: "text_delta", text } } });
+      cli.say({ type: "stream_event", event: { type: "content_block_delta", delta: { type: "text_delta", text } } });
       await Bun.sleep(wish.every_ms);
     }
-  say(cliLine(entry));
+  cli.say(cliLine(entry));
 }
-say({
-  type: "result",
-  subtype: "success",
-  is_error: false,
-  result: "ok",
-  duration_ms: 1,
-  total_cost_usd: 0,
-  session_id,
-});
+cli.result("ok", { duration_ms: 1, total_cost_usd: 0 });

@@ -1,26 +1,16 @@
 /** The agent asks, a phone answers: in a real browser, at 390×844, with the real server and the lab's VM. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright";
-import { DESKTOP, onScreen, openBrowser, openPage, PHONE } from "../support/browser.ts";
+import { expect, test } from "bun:test";
+import type { Page } from "playwright";
+import { DESKTOP, onScreen, openPage, PHONE } from "../support/browser.ts";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("approval-e2e");
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, callingClaude(dir))]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("approval-e2e", callingClaude);
 
 const live = (page: Page) => page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
 const actions = async () =>
-  ((await (await fetch(`${server.url}/api/pve/actions`)).json()) as { actions: Record<string, string>[] }).actions;
+  ((await (await fetch(`${stage.server.url}/api/pve/actions`)).json()) as { actions: Record<string, string>[] })
+    .actions;
 const CYCLE = CALL("power", {
   verb: "cycle",
   reason: "its disk has not moved for four minutes, and ssh gives no banner",
@@ -32,8 +22,8 @@ async function say(page: Page, words: string) {
 }
 
 test("the card is on the first screen without hunting, Power stays where it was, and one tap on Allow cycles the VM", async () => {
-  const phone = await openPage(browser, `${server.url}/`, PHONE);
-  const desk = await openPage(browser, `${server.url}/`, DESKTOP);
+  const phone = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
+  const desk = await openPage(stage.browser, `${stage.server.url}/`, DESKTOP);
   await Promise.all([live(phone.page), live(desk.page)]);
   const power = async () => JSON.stringify(await phone.page.locator("#power").boundingBox());
   const before = await power();
@@ -78,7 +68,7 @@ test("the card is on the first screen without hunting, Power stays where it was,
 }, 120_000);
 
 test("a lapsed card says why, and Ask again is one tap", async () => {
-  const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, complaints, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await live(page);
   await say(page, CYCLE);
   await page.getByRole("button", { name: "Allow", exact: true }).waitFor();
@@ -98,7 +88,7 @@ test("a lapsed card says why, and Ask again is one tap", async () => {
 }, 60_000);
 
 test("a question: its words, its choices and the line are in view; a tap answers, and so does Enter in the line", async () => {
-  const phone = await openPage(browser, `${server.url}/`, PHONE);
+  const phone = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await live(phone.page);
   const ask = (question: string) => CALL("ask", { question, choices: ["keep it", "delete it", "ask me tomorrow"] });
   const long = "Is the backup /srv/old of March still needed? It has 41 GB of the 98 on /, and / is full.";
@@ -131,7 +121,7 @@ test("a question: its words, its choices and the line are in view; a tap answers
 }, 60_000);
 
 test("without JavaScript the card is on the page, and Deny is a form like any other", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, { ...PHONE, javaScriptEnabled: false });
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, { ...PHONE, javaScriptEnabled: false });
   await say(page, CYCLE);
   await page.waitForURL(/sessions/, { waitUntil: "commit" });
   // The page that answers a prompt may come before the agent asks.

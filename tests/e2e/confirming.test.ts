@@ -2,54 +2,33 @@
  * The operator decides first: while their confirmation of a power verb is open (the page without JavaScript, or the dialog), an
  * agent that may act by itself starts nothing that changes the VM. Real server and lab, an agent that does what it is told.
  */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser } from "playwright";
-import { openBrowser, openPage, PHONE } from "../support/browser.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { openPage, PHONE } from "../support/browser.ts";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
-import { readSse } from "../support/sse.ts";
+import { beginOn, isOver, postTo, toldIn } from "../support/device.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(120_000);
 
-const dir = tempDir("confirming");
-let server: TestServer;
-let browser: Browser;
-beforeAll(async () => {
-  server = await startServer(dir, { ...callingClaude(dir), BREAKGLASS_AGENT_POWER: "autonomous" });
-  browser = await openBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("confirming", (dir) => ({ ...callingClaude(dir), BREAKGLASS_AGENT_POWER: "autonomous" }));
 
-const post = (path: string, body: unknown = {}) =>
-  fetch(`${server.url}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "sec-fetch-site": "same-origin" },
-    body: JSON.stringify(body),
-    redirect: "manual",
-  });
 const mutating = async () => {
-  const { actions } = (await (await fetch(`${server.url}/api/pve/actions`)).json()) as { actions: { verb: string }[] };
+  const { actions } = (await (await fetch(`${stage.server.url}/api/pve/actions`)).json()) as {
+    actions: { verb: string }[];
+  };
   return actions.filter(({ verb }) => verb !== "status").map(({ verb }) => verb);
 };
 
 /** The agent is told to do it; what its tool answered. */
 async function agentTries(verb: string): Promise<{ is_error: boolean; output: string }> {
-  const { session_id } = (await (await post("/api/session")).json()) as { session_id: string };
-  const stream = readSse(await fetch(`${server.url}/api/session/${session_id}/stream?format=json`));
-  const seen = () => stream.frames.filter((f) => f.id && f.data).map((f) => JSON.parse(f.data!));
-  const prompt = `go on\n${CALL("power", { verb, reason: "it looks stalled" })}`;
-  expect((await post(`/api/session/${session_id}/prompt`, { prompt })).status).toBe(200);
-  await stream.until(() => seen().some((e) => e.kind === "turn_end"));
-  await stream.cancel();
-  return seen().find((e) => e.kind === "tool_result");
+  const { device } = await beginOn(stage.server, `go on\n${CALL("power", { verb, reason: "it looks stalled" })}`);
+  const seen = await device.until(isOver);
+  await device.leave();
+  return toldIn(seen) as { is_error: boolean; output: string };
 }
 
 test("the confirmation page without JavaScript holds the agent back, but not its looking, and only until it is answered", async () => {
-  const page = await fetch(`${server.url}/api/pve/cycle`, {
+  const page = await fetch(`${stage.server.url}/api/pve/cycle`, {
     // A browser that was led here by its operator says so; who says nothing holds nobody back.
     headers: { accept: "text/html", "sec-fetch-site": "none" },
   });
@@ -63,13 +42,13 @@ test("the confirmation page without JavaScript holds the agent back, but not its
   expect(await mutating()).toEqual([]);
   expect((await agentTries("status")).is_error).toBe(false);
   const id = /name="request_id" value="([^"]+)"/.exec(await page.text())![1]!;
-  expect((await post("/api/pve/cycle", { request_id: id })).status).toBe(200);
+  expect((await postTo(stage.server, "/api/pve/cycle", { request_id: id })).status).toBe(200);
   expect((await agentTries("reset")).output).toContain("[done:");
   expect(await mutating()).toEqual(["reset", "cycle"]);
 });
 
 test("the dialog shows what was last heard, keeps its answer in view, and holds the agent back until “Not now”", async () => {
-  const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, complaints, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   await page.locator("#state.is-running").waitFor();
   const before = await mutating();
@@ -99,7 +78,7 @@ test("the dialog shows what was last heard, keeps its answer in view, and holds 
 });
 
 test("the lab's panel sees its fault cured by a cycle, and its cure can be read on a phone", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   const faults = page.getByRole("region", { name: "Faults" });
   await faults.getByRole("button", { name: "Dead service" }).tap();
@@ -107,7 +86,7 @@ test("the lab's panel sees its fault cured by a cycle, and its cure can be read 
   const cure = (await faults.getByText(/Cure: .*or cycle/).boundingBox())!;
   expect(cure.x).toBeGreaterThanOrEqual(0);
   expect(cure.x + cure.width).toBeLessThanOrEqual(390);
-  expect((await post("/api/pve/cycle", { request_id: "cures-the-service-1" })).status).toBe(200);
+  expect((await postTo(stage.server, "/api/pve/cycle", { request_id: "cures-the-service-1" })).status).toBe(200);
   await faults.getByRole("button", { name: "Mend everything", pressed: true }).waitFor();
   expect(await faults.getByRole("button", { pressed: true }).count()).toBe(1);
   await close();

@@ -1,25 +1,15 @@
 /** The console installed on a phone: what it shows without an answer, what it keeps, how it lets go, and the keyboard. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser, Page } from "playwright";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Page } from "playwright";
 import { violations } from "../support/axe.ts";
-import { openBrowser, openPage, PHONE } from "../support/browser.ts";
+import { openPage, PHONE } from "../support/browser.ts";
 import { startProxy } from "../support/proxy.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { cleanUp, startServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(90_000);
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("installed");
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir)]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("installed");
 
 const WITH_WORKER = { ...PHONE, serviceWorkers: "allow" as const };
 const live = (page: Page) => page.getByRole("status", { name: "Link" }).getByText("live", { exact: true }).waitFor();
@@ -28,14 +18,14 @@ const kept = (page: Page) =>
     .then((all) => all.flat().map((request) => new URL(request.url).pathname))`) as Promise<string[]>;
 
 test("no answer: a page that says so instead of an old state; three files kept and no more; an answer, and it is the console again", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, WITH_WORKER);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, WITH_WORKER);
   await live(page);
   // Installed by itself, after the first screen.
   await page.evaluate("navigator.serviceWorker.ready");
   await page.reload();
   await live(page);
   expect(await page.evaluate("navigator.serviceWorker.controller !== null")).toBe(true); // else this proves nothing
-  for (const path of ["/status", "/sessions", "/kiosk", "/"]) await page.goto(`${server.url}${path}`);
+  for (const path of ["/status", "/sessions", "/kiosk", "/"]) await page.goto(`${stage.server.url}${path}`);
   const says = (await page.locator("#state h2").textContent())!;
   expect((await kept(page)).map((path) => path.replace(/-[0-9a-f]{12}\./, "-#."))).toEqual([
     "/static/offline-#.html",
@@ -43,10 +33,10 @@ test("no answer: a page that says so instead of an old state; three files kept a
     "/static/offline-#.js",
   ]);
 
-  const { port } = server;
-  await server.stop("SIGKILL");
+  const { port } = stage.server;
+  await stage.server.stop("SIGKILL");
   for (const path of ["/", "/status", "/api/pve/cycle?target=devvm"]) {
-    await page.goto(`${server.url}${path}`);
+    await page.goto(`${stage.server.url}${path}`);
     await page.getByRole("heading", { name: "Breakglass does not answer" }).waitFor();
     const text = (await page.locator("body").textContent())!;
     expect(text).toContain("Nothing is known about the VM now.");
@@ -62,27 +52,27 @@ test("no answer: a page that says so instead of an old state; three files kept a
   expect(await page.locator("#since").getAttribute("datetime")).toBe(since);
   expect(await violations(page)).toEqual([]);
 
-  server = await startServer(dir, {}, port);
-  await page.goto(`${server.url}/status`);
+  stage.server = await startServer(stage.dir, {}, port);
+  await page.goto(`${stage.server.url}/status`);
   await page.getByRole("heading", { name: /devvm/ }).first().waitFor();
-  await page.goto(`${server.url}/`);
+  await page.goto(`${stage.server.url}/`);
   await live(page);
   expect(await kept(page)).toHaveLength(3);
   await close();
 });
 
 test("a post is none of the worker's: without an answer it is not sent later, and the page says so", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, WITH_WORKER);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, WITH_WORKER);
   await live(page);
   await page.evaluate("navigator.serviceWorker.ready");
   await page.reload();
   await live(page);
-  const { port } = server;
-  await server.stop("SIGKILL");
+  const { port } = stage.server;
+  await stage.server.stop("SIGKILL");
   await page.getByRole("textbox", { name: "Describe the problem" }).fill("are you there?");
   await page.getByRole("button", { name: "Send" }).tap();
   await page.getByText("nothing is queued").waitFor();
-  server = await startServer(dir, {}, port);
+  stage.server = await startServer(stage.dir, {}, port);
   await live(page);
   expect(await page.getByRole("textbox", { name: "Describe the problem" }).inputValue()).toBe("are you there?");
   expect(await page.getByRole("log").getByText("are you there?").count()).toBe(0);
@@ -105,7 +95,7 @@ test("a server without a worker ends the one that is there, and all that it kept
         ? new Response("<title>another</title>", { headers: { "content-type": "text/html" } })
         : new Response("no", { status: 404 }),
   });
-  const { page, close } = await openPage(browser, `http://127.0.0.1:${proxy.port}/`, WITH_WORKER);
+  const { page, close } = await openPage(stage.browser, `http://127.0.0.1:${proxy.port}/`, WITH_WORKER);
   await page.evaluate("navigator.serviceWorker.ready");
   await page.reload();
   expect(await page.evaluate("navigator.serviceWorker.controller !== null")).toBe(true); // else this proves nothing
@@ -129,14 +119,14 @@ test("a server without a worker ends the one that is there, and all that it kept
 });
 
 test("a keyboard that lies over the page does not cover composer and Stop", async () => {
-  const context = await browser.newContext(PHONE);
+  const context = await stage.browser.newContext(PHONE);
   const page = await context.newPage();
   // As on iOS: the page keeps its size, and what is seen of it gets smaller.
   await page.addInitScript(`
     const view = Object.assign(new EventTarget(), { height: innerHeight, offsetTop: 0, scale: 1 });
     Object.defineProperty(window, "visualViewport", { value: view });
   `);
-  await page.goto(`${server.url}/`);
+  await page.goto(`${stage.server.url}/`);
   await live(page);
   const bottom = async () => {
     const box = (await page.locator("#composer").boundingBox())!;

@@ -1,28 +1,18 @@
 /** The wall board as it hangs: nobody touches it, whatever becomes of the server, the link or the script. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser, BrowserContextOptions, Page } from "playwright";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { BrowserContextOptions, Page } from "playwright";
 import { violations } from "../support/axe.ts";
-import { openBrowser, openPage } from "../support/browser.ts";
+import { openPage } from "../support/browser.ts";
 import { startProxy } from "../support/proxy.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { startServer } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(90_000);
 
 const BOARD: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
 const SETTINGS = { BREAKGLASS_SSE_KEEPALIVE_SECONDS: "2" };
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("kiosk");
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, SETTINGS)]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("kiosk", () => SETTINGS);
 
 const link = (page: Page, words: string | RegExp) =>
   page.getByRole("status", { name: "Link" }).getByText(words).waitFor({ timeout: 40_000 });
@@ -37,14 +27,14 @@ async function becomes(page: Page, holds: string): Promise<void> {
   throw new Error(`never: ${holds}`);
 }
 const post = (path: string, body: unknown) =>
-  fetch(`${server.url}${path}`, {
+  fetch(`${stage.server.url}${path}`, {
     method: "POST",
-    headers: { origin: server.url, "content-type": "application/json", prefer: "respond-async" },
+    headers: { origin: stage.server.url, "content-type": "application/json", prefer: "respond-async" },
     body: JSON.stringify(body),
   });
 
 test("what happens to the VM comes to the wall, nothing there moves about, and nothing there can be done", async () => {
-  const context = await browser.newContext(BOARD);
+  const context = await stage.browser.newContext(BOARD);
   const page = await context.newPage();
   await page.addInitScript(`
     window.shifted = 0;
@@ -53,7 +43,7 @@ test("what happens to the VM comes to the wall, nothing there moves about, and n
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  await page.goto(`${server.url}/kiosk`);
+  await page.goto(`${stage.server.url}/kiosk`);
   await link(page, "live");
   await state(page, "running");
   await post("/lab/fault", { fault: "qemu_wedged" });
@@ -93,11 +83,15 @@ test("what happens to the VM comes to the wall, nothing there moves about, and n
 });
 
 test("a killed server, a cut link and a silent one: said on the wall, and over without a hand on it", async () => {
-  const proxy = await startProxy(() => server.port);
+  const proxy = await startProxy(() => stage.server.port);
   // The console knows the address of the proxy, too.
-  await server.stop();
-  server = await startServer(dir, { ...SETTINGS, BREAKGLASS_ORIGINS: `http://127.0.0.1:${proxy.port}` }, server.port);
-  const { page, close } = await openPage(browser, `http://127.0.0.1:${proxy.port}/kiosk`, BOARD);
+  await stage.server.stop();
+  stage.server = await startServer(
+    stage.dir,
+    { ...SETTINGS, BREAKGLASS_ORIGINS: `http://127.0.0.1:${proxy.port}` },
+    stage.server.port,
+  );
+  const { page, close } = await openPage(stage.browser, `http://127.0.0.1:${proxy.port}/kiosk`, BOARD);
   await link(page, "live");
   await page.evaluate("window.same = true");
   proxy.cut();
@@ -108,10 +102,14 @@ test("a killed server, a cut link and a silent one: said on the wall, and over w
   expect(await page.locator("body.lost").count()).toBe(1);
   proxy.blackhole(false);
   await link(page, "live");
-  const { port } = server;
-  await server.stop("SIGKILL");
+  const { port } = stage.server;
+  await stage.server.stop("SIGKILL");
   await link(page, /no link since/);
-  server = await startServer(dir, { ...SETTINGS, BREAKGLASS_ORIGINS: `http://127.0.0.1:${proxy.port}` }, port);
+  stage.server = await startServer(
+    stage.dir,
+    { ...SETTINGS, BREAKGLASS_ORIGINS: `http://127.0.0.1:${proxy.port}` },
+    port,
+  );
   await link(page, "live");
   await state(page, "running");
   expect(await page.locator("body.lost").count()).toBe(0);
@@ -123,12 +121,15 @@ test("a killed server, a cut link and a silent one: said on the wall, and over w
   await link(page, "live");
   await close();
   proxy.stop();
-  await server.stop();
-  server = await startServer(dir, SETTINGS, port);
+  await stage.server.stop();
+  stage.server = await startServer(stage.dir, SETTINGS, port);
 });
 
 test("without a script the board is there, says of when it is, and loads itself anew", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/kiosk`, { ...BOARD, javaScriptEnabled: false });
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/kiosk`, {
+    ...BOARD,
+    javaScriptEnabled: false,
+  });
   await page.getByRole("heading", { name: "devvm" }).or(page.locator("#t-devvm .name")).first().waitFor();
   expect(await page.locator("#link").textContent()).toMatch(/no live link: as of \d\d:\d\d:\d\d UTC/);
   expect(await page.locator("#awake").textContent()).toContain("Loads itself anew every 30 s");

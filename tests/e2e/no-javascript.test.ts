@@ -1,32 +1,22 @@
 /** Everything that matters, with JavaScript off, in Chromium and in w3m: forms, a confirmation page, a transcript that goes on. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser } from "playwright";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { runChild } from "../../src/child.ts";
-import { openBrowser, openPage, PHONE } from "../support/browser.ts";
-import { cleanUp, scrubbed, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { openPage, PHONE } from "../support/browser.ts";
+import { scrubbed } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(90_000);
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("nojs");
 const OFF = { ...PHONE, javaScriptEnabled: false };
 
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir)]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("nojs");
 
 const jsonOf = async (response: Response) => (await response.json()) as Record<string, any>;
 const actions = async () =>
-  (await jsonOf(await fetch(`${server.url}/api/pve/actions`))).actions as Record<string, any>[];
+  (await jsonOf(await fetch(`${stage.server.url}/api/pve/actions`))).actions as Record<string, any>[];
 
 test("cycle: the form leads to a confirmation page, its button runs it once, and the page of the action tells the outcome", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, OFF);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, OFF);
   await page.getByRole("button", { name: /^cycle/ }).click();
   await page.waitForURL(/\/api\/pve\/cycle/, { waitUntil: "commit" });
   expect(await page.getByRole("heading", { level: 1 }).textContent()).toContain("Cycle devvm (VM 102)?");
@@ -46,7 +36,7 @@ test("cycle: the form leads to a confirmation page, its button runs it once, and
 });
 
 test("a prompt is sent, answered, and read in the frame that goes on by itself; Stop and presets are forms, too", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, OFF);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, OFF);
   await page.getByRole("textbox", { name: "Describe the problem" }).fill("what is wrong?");
   await page.getByRole("button", { name: "Send" }).click();
   await page.waitForURL(/\/sessions\//, { waitUntil: "commit" });
@@ -68,10 +58,10 @@ test("a prompt is sent, answered, and read in the frame that goes on by itself; 
 });
 
 test("sessions can be listed, opened and begun", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/sessions`, OFF);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/sessions`, OFF);
   await page.getByRole("button", { name: "New session" }).click();
   await page.waitForURL(/\/sessions\/[0-9a-f-]{36}$/, { waitUntil: "commit" });
-  await page.goto(`${server.url}/sessions/nowhere`, { waitUntil: "commit" });
+  await page.goto(`${stage.server.url}/sessions/nowhere`, { waitUntil: "commit" });
   await page.getByText("session not found").waitFor();
   await page.getByRole("link", { name: /console/i }).click();
   await page.getByRole("region", { name: "Power" }).waitFor();
@@ -80,7 +70,7 @@ test("sessions can be listed, opened and begun", async () => {
 
 test("w3m reads state, power and transcript, in the order of their importance", async () => {
   const { stdout, ending } = await runChild({
-    argv: ["w3m", "-dump", "-cols", "80", `${server.url}/`],
+    argv: ["w3m", "-dump", "-cols", "80", `${stage.server.url}/`],
     env: scrubbed({ TERM: "dumb" }),
     limit_ms: 20_000,
   });
@@ -94,7 +84,7 @@ test("w3m reads state, power and transcript, in the order of their importance", 
 
 test("w3m, which sends no header that proves our page, runs a verb by the id in the form, and once", async () => {
   const before = (await actions()).length;
-  const form = await (await fetch(`${server.url}/api/pve/reset`, { headers: { accept: "text/html" } })).text();
+  const form = await (await fetch(`${stage.server.url}/api/pve/reset`, { headers: { accept: "text/html" } })).text();
   const id = /name="request_id" value="([^"]+)"/.exec(form)![1]!;
   const post = (request_id: string) =>
     runChild({
@@ -105,7 +95,7 @@ test("w3m, which sends no header that proves our page, runs a verb by the id in 
         "-",
         "-header",
         "Content-Type: application/x-www-form-urlencoded",
-        `${server.url}/api/pve/reset`,
+        `${stage.server.url}/api/pve/reset`,
       ],
       env: scrubbed({ TERM: "dumb" }),
       stdin: `request_id=${request_id}&target=devvm`,

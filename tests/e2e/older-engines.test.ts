@@ -2,36 +2,27 @@
  * The console in a browser that has less: one that can't read the script at all, and one from which everything was taken that is
  * newer than iPadOS 15.0 and Chrome 90, in script, markup and style. A real server, lab and agent that does what it is told.
  */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser, BrowserContext, Page } from "playwright";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { BrowserContext, Page } from "playwright";
 import newerFeatures from "../fixtures/newer-features.json" with { type: "json" };
-import { openBrowser, PHONE } from "../support/browser.ts";
+import { PHONE } from "../support/browser.ts";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(120_000);
 
-const dir = tempDir("older");
-let server: TestServer;
-let browser: Browser;
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, callingClaude(dir))]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("older", callingClaude);
 
 const actions = async () =>
-  ((await (await fetch(`${server.url}/api/pve/actions`)).json()) as { actions: Record<string, string>[] }).actions;
+  ((await (await fetch(`${stage.server.url}/api/pve/actions`)).json()) as { actions: Record<string, string>[] })
+    .actions;
 
 async function opened(context: BrowserContext): Promise<{ page: Page; complaints: string[] }> {
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(`${server.url}/`);
+  await page.goto(`${stage.server.url}/`);
   return { page, complaints };
 }
 
@@ -49,7 +40,7 @@ async function cycles(page: Page): Promise<void> {
 }
 
 test("a browser that can't read the script still asks before it cycles, and sends prompts and checks", async () => {
-  const context = await browser.newContext(PHONE);
+  const context = await stage.browser.newContext(PHONE);
   await context.route(/\/static\/console-/, (route) =>
     route.fulfill({ contentType: "text/javascript", body: "class Newer { static { } #x( }" }),
   );
@@ -58,7 +49,7 @@ test("a browser that can't read the script still asks before it cycles, and send
   expect(await page.getByRole("status", { name: "Link" }).textContent()).toBe("not live");
   await cycles(page);
   await page.getByText("done", { exact: true }).first().waitFor({ timeout: 60_000 });
-  await page.goto(`${server.url}/`);
+  await page.goto(`${stage.server.url}/`);
   await page.getByRole("textbox", { name: "Describe the problem" }).fill("what is wrong, then?");
   await page.getByRole("button", { name: "Send" }).tap();
   await page.waitForURL(/\/sessions\//);
@@ -104,7 +95,7 @@ const asOlder = (html: string) =>
     .replace(/([<}/])dialog(?=[\s>:.{])/g, "$1x-dialog");
 
 test("without whatever is newer than iPadOS 15.0 and Chrome 90 the page is live, power asks on a page, and Deny is Deny", async () => {
-  const context = await browser.newContext({ ...PHONE, bypassCSP: true, serviceWorkers: "block" });
+  const context = await stage.browser.newContext({ ...PHONE, bypassCSP: true, serviceWorkers: "block" });
   const { members, owned, globals } = newerFeatures;
   await context.addInitScript(takeAway, {
     members: Object.keys(members),

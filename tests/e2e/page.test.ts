@@ -1,30 +1,19 @@
 /** The page itself under fingers and eyes: every view readable to everyone, nothing that moves, no tap that does another's work. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright";
+import { expect, test } from "bun:test";
+import type { Page } from "playwright";
 import { violations } from "../support/axe.ts";
-import { DESKTOP, openBrowser, openPage, PHONE } from "../support/browser.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { DESKTOP, openPage, PHONE } from "../support/browser.ts";
+import { openStage } from "../support/stage.ts";
 import { gallery } from "../views/gallery.tsx";
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("page");
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, { BREAKGLASS_SSE_KEEPALIVE_SECONDS: "5" })]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("page", () => ({ BREAKGLASS_SSE_KEEPALIVE_SECONDS: "5" }));
 
 const live = (page: Page) => page.getByRole("status", { name: "Link" }).getByText("live", { exact: true }).waitFor();
 
 test("axe finds nothing in any view, in any state, dark or light", async () => {
   const found: string[] = [];
   for (const colorScheme of ["dark", "light"] as const) {
-    const context = await browser.newContext({ colorScheme });
+    const context = await stage.browser.newContext({ colorScheme });
     const page = await context.newPage();
     for (const { name, html, width, height } of gallery()) {
       await page.setViewportSize({ width, height });
@@ -44,7 +33,10 @@ test("axe finds nothing in any view, in any state, dark or light", async () => {
 
 test("what can be tapped is 44 px at least, and nothing scrolls sideways, down to 320 px", async () => {
   for (const width of [320, 390]) {
-    const { page, close } = await openPage(browser, `${server.url}/`, { ...PHONE, viewport: { width, height: 844 } });
+    const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, {
+      ...PHONE,
+      viewport: { width, height: 844 },
+    });
     await live(page);
     const targets = page.locator("button:visible, summary:visible, .button:visible, textarea:visible");
     expect(await targets.count()).toBeGreaterThan(15); // else this proves nothing
@@ -61,7 +53,7 @@ test("what can be tapped is 44 px at least, and nothing scrolls sideways, down t
 }, 60_000);
 
 test("nothing moves under a finger: no layout shift through states, a run, its end, and a turn", async () => {
-  const context = await browser.newContext(PHONE);
+  const context = await stage.browser.newContext(PHONE);
   const page = await context.newPage();
   await page.addInitScript(`
     window.moved = [];
@@ -71,11 +63,11 @@ test("nothing moves under a finger: no layout shift through states, a run, its e
         moved.push(...e.sources.map((s) => s.node?.nodeType === 3 ? s.node.parentNode : s.node).filter((n) => n && !n.closest("#log, #state")).map((n) => n.outerHTML.slice(0, 80)));
     }).observe({ type: "layout-shift", buffered: true });
   `);
-  await page.goto(`${server.url}/`);
+  await page.goto(`${stage.server.url}/`);
   await live(page);
   const stop = (await page.locator("#do-stop").boundingBox())!;
   const idle = "started by";
-  await fetch(`${server.url}/api/pve/reset`, {
+  await fetch(`${stage.server.url}/api/pve/reset`, {
     method: "POST",
     headers: { prefer: "respond-async", "content-type": "application/json", "sec-fetch-site": "same-origin" },
     body: "{}",
@@ -92,7 +84,7 @@ test("nothing moves under a finger: no layout shift through states, a run, its e
 }, 90_000);
 
 test("three quick taps on Send are one prompt, and never a Stop; on a verb they run nothing", async () => {
-  const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, complaints, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await live(page);
   const posts: string[] = [];
   page.on(
@@ -120,7 +112,7 @@ test("three quick taps on Send are one prompt, and never a Stop; on a verb they 
 }, 90_000);
 
 test("a draft outlives a reload, Shift+Enter is a new line, and Enter sends", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, DESKTOP);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, DESKTOP);
   const box = page.getByRole("textbox", { name: "Describe the problem" });
   await box.fill("first line");
   await page.reload();
@@ -143,7 +135,7 @@ test("a draft outlives a reload, Shift+Enter is a new line, and Enter sends", as
 }, 60_000);
 
 test("a held verb says by whom and offers no second run; Esc and Not now let go", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await live(page);
   await page.getByRole("button", { name: /^cycle/ }).tap();
   await page.getByRole("dialog").getByRole("button", { name: "Cycle devvm" }).tap();

@@ -1,27 +1,16 @@
 /** The main job, as an operator does it: from a broken VM to a running one, on a phone, with the real server and browser. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser } from "playwright";
-import { DESKTOP, onScreen, openBrowser, openPage, PHONE } from "../support/browser.ts";
+import { expect, test } from "bun:test";
+import { DESKTOP, onScreen, openPage, PHONE } from "../support/browser.ts";
 import { startProxy } from "../support/proxy.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
-
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("rescue");
+import { cleanUp, startServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 const jsonOf = async (response: Response) => (await response.json()) as Record<string, any>;
 
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir)]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("rescue");
 
 test("broken and recovered from a phone: the state is told, cycle is two taps without a scroll, the VM comes back", async () => {
-  const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, complaints, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   expect(await page.getByText("LAB", { exact: true }).isVisible()).toBe(true);
   await page
@@ -59,14 +48,14 @@ test("broken and recovered from a phone: the state is told, cycle is two taps wi
     .getByText(/cycle done/)
     .waitFor({ timeout: 60_000 });
   await page.locator("#state.is-running").waitFor({ timeout: 60_000 });
-  const { actions } = await jsonOf(await fetch(`${server.url}/api/pve/actions`));
+  const { actions } = await jsonOf(await fetch(`${stage.server.url}/api/pve/actions`));
   expect(actions.filter((a: { verb: string }) => a.verb === "cycle")).toHaveLength(1);
   expect(complaints).toEqual([]);
   await close();
 }, 120_000);
 
 test("a question is answered through real checks, and a second device finds the same transcript, still live", async () => {
-  const first = await openPage(browser, `${server.url}/`, PHONE);
+  const first = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await first.page.getByRole("textbox", { name: "Describe the problem" }).fill("what is wrong?");
   await first.page.getByRole("button", { name: "Send" }).tap();
   await first.page.getByRole("log").getByText("what is wrong?").waitFor();
@@ -74,7 +63,7 @@ test("a question is answered through real checks, and a second device finds the 
   await first.page.locator("#transcript li.card").last().waitFor();
   expect(await first.page.getByRole("textbox").inputValue()).toBe("");
 
-  const second = await openPage(browser, `${server.url}/`, DESKTOP);
+  const second = await openPage(stage.browser, `${stage.server.url}/`, DESKTOP);
   const read = (page: typeof first.page) =>
     page.locator("#transcript > li").evaluateAll((items) => items.map((li) => li.id).filter((id) => id !== "earlier"));
   await second.page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
@@ -89,16 +78,16 @@ test("a question is answered through real checks, and a second device finds the 
 }, 90_000);
 
 test("the server is killed in the middle of a turn and started again: the page comes back by itself, nothing lost, nothing twice", async () => {
-  const { page, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await page.getByRole("button", { name: "New" }).first().tap();
   await page.waitForURL(/sessions/);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   await page.getByRole("textbox").fill("triage and the disk and the memory, please");
   await page.getByRole("button", { name: "Send" }).tap();
   await page.getByRole("log").getByText("triage and the disk").waitFor();
-  const { port } = server;
-  await server.stop("SIGKILL");
-  server = await startServer(dir, {}, port);
+  const { port } = stage.server;
+  await stage.server.stop("SIGKILL");
+  stage.server = await startServer(stage.dir, {}, port);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor({ timeout: 60_000 });
   await page.getByRole("button", { name: "Send" }).waitFor();
   const ids = await page.locator("#transcript > li").evaluateAll((items) => items.map((li) => li.id));
@@ -124,7 +113,7 @@ test("a cut link and a half-open one are shown, and healed without a gap or a do
     BREAKGLASS_ORIGINS: url,
   });
   port = served.port;
-  const { page, close } = await openPage(browser, `${url}/`, PHONE);
+  const { page, close } = await openPage(stage.browser, `${url}/`, PHONE);
   const link = page.getByRole("status", { name: "Link" });
   await link.getByText("live").waitFor();
   const ask = (path: string, init: RequestInit = {}) =>

@@ -1,26 +1,16 @@
 /** The console for those who zoom, choose their own colours, use a keyboard, or listen: real server and lab, an agent that does what it is told. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import type { Browser, BrowserContextOptions, Page } from "playwright";
-import { openBrowser, openPage } from "../support/browser.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { BrowserContextOptions, Page } from "playwright";
+import { openPage } from "../support/browser.ts";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
 setDefaultTimeout(120_000);
 
-const dir = tempDir("senses");
-let server: TestServer;
-let browser: Browser;
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, callingClaude(dir))]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("senses", callingClaude);
 
 async function live(width: number, height: number, more: BrowserContextOptions = {}) {
-  const opened = await openPage(browser, `${server.url}/`, { viewport: { width, height }, ...more });
+  const opened = await openPage(stage.browser, `${stage.server.url}/`, { viewport: { width, height }, ...more });
   await opened.page.getByRole("status", { name: "Link" }).getByText("live", { exact: true }).waitFor();
   return opened;
 }

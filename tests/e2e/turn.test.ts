@@ -1,23 +1,11 @@
 /** A turn on a phone: its model is chosen beside Send, an agent that is killed is told in a sentence, and one tap tries again. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import type { Browser } from "playwright";
-import { openBrowser, openPage, PHONE } from "../support/browser.ts";
+import { openPage, PHONE } from "../support/browser.ts";
 import { CALL, callingClaude } from "../support/calling-claude.ts";
-import { cleanUp, startServer, type TestServer, tempDir } from "../support/server.ts";
+import { openStage } from "../support/stage.ts";
 
-let browser: Browser;
-let server: TestServer;
-const dir = tempDir("turn-e2e");
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([openBrowser(), startServer(dir, callingClaude(dir))]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-  cleanUp(dir);
-});
+const stage = openStage("turn-e2e", callingClaude);
 
 /** The agent's processes of this server, as the kernel's own killer would find them. */
 function agents(): number[] {
@@ -27,7 +15,7 @@ function agents(): number[] {
     .filter((pid) => {
       try {
         const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, "latin1");
-        return read("cmdline").includes("fake-claude") && read("environ").includes(dir);
+        return read("cmdline").includes("fake-claude") && read("environ").includes(stage.dir);
       } catch {
         return false; // gone meanwhile, or not ours to see
       }
@@ -35,7 +23,7 @@ function agents(): number[] {
 }
 
 test("the model is chosen without costing a line; a killed agent is told, and Try again asks the same once more", async () => {
-  const { page, complaints, close } = await openPage(browser, `${server.url}/`, PHONE);
+  const { page, complaints, close } = await openPage(stage.browser, `${stage.server.url}/`, PHONE);
   await page.getByRole("status", { name: "Link" }).getByText("live").waitFor();
   const box = page.getByRole("textbox", { name: "Describe the problem" });
   const model = page.getByRole("combobox", { name: "Model" });

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runChild } from "../../src/child.ts";
 import { sshArgv } from "../../src/target/ssh.ts";
+import { onlyWhere } from "../support/only-where.ts";
 import { type PveHost, SCRIPT, startPveHost } from "../support/pve-host.ts";
 import { startSshd } from "../support/sshd.ts";
 
@@ -98,7 +99,7 @@ test("the install guide's line of authorized_keys works word for word, and from=
   expect(stderr).toContain("Permission denied");
 }, 60_000);
 
-test.skipIf(!Bun.which("shellcheck"))(
+onlyWhere(Bun.which("shellcheck") !== null, "shellcheck")(
   "the script and the stand-in pass shellcheck",
   async () => {
     const { ending, stdout } = await runChild({

@@ -7,7 +7,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type RunStep, readGuide, type Step } from "../support/guide.ts";
-import { asRoot, type Machine, startMachine } from "../support/machine.ts";
+import { type Machine, startMachine } from "../support/machine.ts";
+import { asRoot, onlyWhere } from "../support/only-where.ts";
 import { SCRIPT } from "../support/pve-host.ts";
 
 const GUIDE = readGuide(readFileSync(resolve(import.meta.dir, "../../docs/host.md"), "utf8"));
@@ -15,8 +16,8 @@ const HOST = "The PVE host (8 or 9)";
 const PLACEHOLDER = "ssh-ed25519 AAAA… breakglass";
 const LONG = 60_000;
 
-const guided = (name: string, follow: () => Promise<void>) =>
-  asRoot ? test.concurrent(name, follow, LONG) : test.skip(`NOT RUN, since it needs root: ${name}`, () => {});
+const whereRoot = onlyWhere(asRoot, "root", test.concurrent);
+const guided = (name: string, follow: () => Promise<void>) => whereRoot(name, follow, LONG);
 
 const stepsOf = (section: string, ...items: readonly (number | null)[]): Step[] => {
   const found = GUIDE.filter((step) => step.section === section && items.includes(step.item));

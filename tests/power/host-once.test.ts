@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { onlyAsRoot } from "../support/only-where.ts";
 import { lastLine, type PveHost, startPveHost, until } from "../support/pve-host.ts";
 
 const pve = (wishes: Parameters<typeof startPveHost>[0] = {}) => startPveHost({ percent: 15, ...wishes });
@@ -265,7 +266,7 @@ test.concurrent("no place for a record at all: nothing runs", async () => {
 
 // Nobody boots systemd for a test: a stand-in takes its place, and says so by its ledger.
 for (const works of [true, false]) {
-  test.skipIf(process.getuid?.() !== 0)(
+  onlyAsRoot(
     works
       ? "where systemd runs, systemd-run (a stand-in here) detaches the run"
       : "a systemd-run (a stand-in here) that fails is not the end: setsid",

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { asRoot, type Machine, startMachine } from "../support/machine.ts";
+import { type Machine, startMachine } from "../support/machine.ts";
+import { asRoot, onlyWhere } from "../support/only-where.ts";
 import { lastLine, SCRIPT, startPveHost } from "../support/pve-host.ts";
 
 const LONG = 120_000;
@@ -73,25 +74,24 @@ test.concurrent(
 );
 
 // A disk of a few pages is root's to mount, on a machine of its own.
+const whereRoot = onlyWhere(asRoot, "root", test.concurrent);
 const onSmallDisk = (name: string, work: (on: Machine) => Promise<void>) =>
-  asRoot
-    ? test.concurrent(
-        name,
-        async () => {
-          const files = { "breakglass-pve": SCRIPT, "qm-stand-in": resolve(import.meta.dir, "../support/qm") };
-          const world = "QM_WORLD=/mnt/world QM_PIDS=/var/run/qemu-server QM_LOCKS=/var/lock/qemu-server";
-          const ask = 'SSH_ORIGINAL_COMMAND="$*" BREAKGLASS_PVE_PERCENT=10 exec /bin/bash -p /mnt/breakglass-pve 102';
-          const programs = {
-            qm: `#!/bin/sh\n${world} exec /mnt/qm-stand-in "$@"\n`,
-            ask: `#!/bin/sh\n${ask}\n`,
-          };
-          await using on = await startMachine({ files, programs });
-          await on.sh("mkdir world /var/lib/breakglass && echo 'name: devvm' >world/config && qm start 102");
-          await work(on);
-        },
-        LONG,
-      )
-    : test.skip(`NOT RUN, since it needs root: ${name}`, () => {});
+  whereRoot(
+    name,
+    async () => {
+      const files = { "breakglass-pve": SCRIPT, "qm-stand-in": resolve(import.meta.dir, "../support/qm") };
+      const world = "QM_WORLD=/mnt/world QM_PIDS=/var/run/qemu-server QM_LOCKS=/var/lock/qemu-server";
+      const ask = 'SSH_ORIGINAL_COMMAND="$*" BREAKGLASS_PVE_PERCENT=10 exec /bin/bash -p /mnt/breakglass-pve 102';
+      const programs = {
+        qm: `#!/bin/sh\n${world} exec /mnt/qm-stand-in "$@"\n`,
+        ask: `#!/bin/sh\n${ask}\n`,
+      };
+      await using on = await startMachine({ files, programs });
+      await on.sh("mkdir world /var/lib/breakglass && echo 'name: devvm' >world/config && qm start 102");
+      await work(on);
+    },
+    LONG,
+  );
 
 for (const pages of [1, 2, 3, 5, 8, 30])
   onSmallDisk(`${pages} pages of room for the records: the verdict is told and kept`, async (on) => {

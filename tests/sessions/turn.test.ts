@@ -1,3 +1,4 @@
+/** A turn: what is written of it and in which order, whatever becomes of its agent, its disk or its server. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
@@ -5,8 +6,9 @@ import { join } from "node:path";
 import type { Entry } from "../../src/log/log.ts";
 import { SqliteLog } from "../../src/log/sqlite.ts";
 import { Refusal } from "../../src/refusal.ts";
+import { endInterrupted } from "../../src/sessions/interrupted.ts";
 import { Sessions } from "../../src/sessions/session.ts";
-import { endInterrupted, Turns } from "../../src/sessions/turn.ts";
+import { Turns } from "../../src/sessions/turn.ts";
 import { type Step, scriptedBy } from "../support/agents.ts";
 import { tempDir } from "../support/server.ts";
 
@@ -180,15 +182,42 @@ test("a turn cut by a restart is marked once, and the next prompt knows what was
   await first.turns.close();
 });
 
-test("a turn whose entries the disk refuses holds its session until its agent has ended, and is over when the disk is back", async () => {
+/** A log in a file, and a turn that says one thing before the disk refuses and one thing then. */
+function refusingDisk() {
   const dir = tempDir("turn");
   const path = join(dir, "log.db");
   const log = new SqliteLog(path);
-  let goOn = () => {};
-  const wait = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  const { turns, session, prompt, entries, agent } = await desk([said("I begin."), { wait }, said("refused")], { log });
+  const refused = Promise.withResolvers<void>();
+  let blocker: Database | null = null;
+  let closed: Promise<void> | null = null;
+  const close = () => {
+    closed ??= log.close();
+    return closed;
+  };
+  return {
+    path,
+    log,
+    steps: [said("I begin."), { wait: refused.promise }, said("refused")] as const,
+    /** Another writer has it, and lets nobody in. */
+    refuse() {
+      blocker = new Database(path);
+      blocker.run("begin immediate");
+      refused.resolve();
+    },
+    relent: () => blocker?.close(),
+    close,
+    async [Symbol.asyncDispose]() {
+      blocker?.close();
+      await close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+test("a turn whose entries the disk refuses holds its session until its agent has ended, and is over when the disk is back", async () => {
+  await using disk = refusingDisk();
+  const { log } = disk;
+  const { turns, session, prompt, entries, agent } = await desk(disk.steps, { log });
   const start = agent.start.bind(agent);
   let ended = () => {};
   const gone = new Promise<string>((resolve) => {
@@ -198,11 +227,9 @@ test("a turn whose entries the disk refuses holds its session until its agent ha
   (agent as { start: typeof start }).start = (input) => ({ events: start(input).events, stop: () => gone });
   await prompt("go");
   while (!kinds(entries()).includes("said")) await Bun.sleep(2);
-  const blocker = new Database(path);
-  blocker.run("begin immediate");
-  goOn();
+  disk.refuse();
   while (log.trouble === null) await Bun.sleep(2);
-  blocker.close();
+  disk.relent();
   await Bun.sleep(50);
   expect(turns.runningIn(session)).not.toBeNull();
   expect(await prompt("beside it").catch((e) => e.status)).toBe(409);
@@ -210,30 +237,20 @@ test("a turn whose entries the disk refuses holds its session until its agent ha
   while (turns.runningIn(session)) await Bun.sleep(2);
   expect(kinds(entries()).slice(-2)).toEqual(["failed", "turn_ended"]);
   expect((entries().at(-2)!.body as { error: string }).error).toContain("ended after a while");
-  await log.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 test("the end of a turn is known, and written later, where the disk refuses that, too", async () => {
-  const dir = tempDir("turn");
-  const path = join(dir, "log.db");
-  const log = new SqliteLog(path);
-  let goOn = () => {};
-  const wait = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  const { turns, session, prompt, entries } = await desk([said("I begin."), { wait }, said("refused")], { log });
+  await using disk = refusingDisk();
+  const { log } = disk;
+  const { turns, session, prompt, entries } = await desk(disk.steps, { log });
   await prompt("go");
   while (!kinds(entries()).includes("said")) await Bun.sleep(2);
-  const blocker = new Database(path);
-  blocker.run("begin immediate");
-  goOn();
+  disk.refuse();
   while (turns.runningIn(session)) await Bun.sleep(2);
   expect(kinds(entries()).slice(-2)).toEqual(["failed", "turn_ended"]);
-  blocker.close();
-  await log.close();
-  const again = new SqliteLog(path);
+  disk.relent();
+  await disk.close();
+  const again = new SqliteLog(disk.path);
   expect(again.unfinished("prompted", ["turn_ended"])).toEqual([]);
   await again.close();
-  rmSync(dir, { recursive: true, force: true });
 }, 30_000);

@@ -19,7 +19,7 @@ export interface AgentBench {
   /** Begins a turn and reads it to its end. */
   ask(prompt: string, more?: Partial<TurnInput>): Promise<AgentEvent[]>;
   /** Pids of anything that carries this bench's mark. */
-  left(): number[];
+  left(): Promise<number[]>;
   putAway(): Promise<void>;
 }
 

@@ -3,56 +3,19 @@
  * word after this file is the manner; then comes the argv of the agent. It keeps no state.
  */
 import { existsSync } from "node:fs";
+import { claudeLines, promptIn, stdinLines, TOOLS } from "./claude-lines.ts";
 
 const manner = process.argv[2] ?? "answers";
 const argv = process.argv.slice(3);
-const option = (name: string) => argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? "";
-const session_id = option("session-id") || option("resume");
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const TOOLS = ["vm_run", "power", "check", "runbook", "ask"].map((name) => `mcp__breakglass__${name}`);
-
-const init = (tools: readonly string[] = TOOLS, status = "connected") =>
-  say({
-    type: "system",
-    subtype: "init",
-    session_id,
-    tools,
-    mcp_servers: [{ name: "breakglass", status }],
-    model: "fake-model",
-  });
-const said = (text: string) =>
-  say({
-    type: "assistant",
-    message: { model: "fake-model", content: [{ type: "text", text }] },
-    parent_tool_use_id: null,
-  });
-const result = (text: string) =>
-  say({
-    type: "result",
-    subtype: "success",
-    is_error: false,
-    result: text,
-    duration_ms: 5,
-    total_cost_usd: 0.01,
-    session_id,
-  });
+const { option, session_id, say, init, said, called, returned, result } = claudeLines("fake-model", argv);
 const forever = () => setInterval(() => {}, 1 << 30);
 const asleep = (env: Record<string, string | undefined>) =>
   // Its own session, as the CLI's tool shells have: no signal to our group reaches it.
   Bun.spawn(["sleep", "600"], { env, detached: true, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).unref();
 
-const lines = (async function* () {
-  let held = "";
-  for await (const chunk of Bun.stdin.stream()) {
-    held += new TextDecoder().decode(chunk);
-    for (let at = held.indexOf("\n"); at >= 0; at = held.indexOf("\n")) {
-      yield held.slice(0, at);
-      held = held.slice(at + 1);
-    }
-  }
-})();
+const lines = stdinLines();
 const promptLine = await lines.next();
-const prompt: string = promptLine.done ? "" : JSON.parse(promptLine.value).message.content;
+const prompt = promptLine.done ? "" : promptIn(promptLine.value);
 // A reader of stdin keeps the process alive; only one manner waits for more.
 if (manner !== "answers" && manner !== "calls") await lines.return(undefined);
 
@@ -75,8 +38,7 @@ switch (manner) {
     for (const [, name, input] of asked.matchAll(/^CALL (\w+) (\{.*\})$/gm)) {
       const id = `toolu_${crypto.randomUUID().slice(0, 8)}`;
       const args = JSON.parse(input!);
-      const block = { type: "tool_use", id, name: `mcp__breakglass__${name}`, input: args };
-      say({ type: "assistant", message: { model: "fake-model", content: [block] }, parent_tool_use_id: null });
+      called(id, name!, args);
       const answer = await fetch(server.url, {
         method: "POST",
         headers: {
@@ -91,11 +53,8 @@ switch (manner) {
           params: { name, arguments: args, _meta: { "claudecode/toolUseId": id } },
         }),
       }).then((response) => response.text());
-      const { result: returned } = JSON.parse(/^data: (.*)$/m.exec(answer)?.[1] ?? answer);
-      const content = [
-        { type: "tool_result", tool_use_id: id, content: returned.content, is_error: returned.isError === true },
-      ];
-      say({ type: "user", message: { role: "user", content }, parent_tool_use_id: null });
+      const { result: given } = JSON.parse(/^data: (.*)$/m.exec(answer)?.[1] ?? answer);
+      returned(id, given.content, given.isError === true);
     }
     said("That was all.");
     result("ok");

@@ -1,10 +1,15 @@
 /** What a run of tests came to, from the runner's own JUnit report: true counts, whatever the console scrolled past. Pure. */
+/** How the name of a test begins that was left out, and why; then comes a colon and the promise. */
+export const NOT_RUN = "NOT RUN, since ";
+
 export interface Report {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
   /** Files that the report knows of. One that fails to load is in no report. */
   readonly files: readonly string[];
+  /** `why` is "" where the test does not say. */
+  readonly skips: readonly { readonly file: string; readonly name: string; readonly why: string }[];
   readonly failures: readonly { readonly file: string; readonly name: string; readonly says: string }[];
 }
 
@@ -20,9 +25,15 @@ export function readReport(xml: string): Report {
     passed: cases.length - failed.length - skipped.length,
     failed: failed.length,
     skipped: skipped.length,
+    skips: skipped.map(({ file, name }) => ({ file, ...whySkipped(name) })),
     files: [...new Set([...xml.matchAll(/<testsuite ([^>]*)>/g)].map((match) => attribute(match[1]!, "file")))],
     failures: failed.map((one) => ({ file: one.file, name: one.name, says: says(one.inside) })),
   };
+}
+
+function whySkipped(name: string): { name: string; why: string } {
+  const [, why, promise] = new RegExp(`^${NOT_RUN}(.*?): (.*)$`, "s").exec(name) ?? [];
+  return promise === undefined ? { name, why: "" } : { name: promise, why: why! };
 }
 
 function says(inside: string): string {

@@ -48,9 +48,6 @@ exec {quiet}<> <(:)
 while :; do read -ru "$quiet" _; done
 `;
 
-/** Mounts and accounts are root's to make. */
-export const asRoot = process.getuid?.() === 0;
-
 export interface Machine {
   /** Runs it in a bash as root, in a folder that begins with what the test brought. Both pipes are one: as a terminal shows it. */
   sh(script: string): Promise<{ readonly code: number | null; readonly said: string }>;

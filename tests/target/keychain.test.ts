@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChild } from "../../src/child.ts";
 import { KeyTrouble, nameForUid, openKeychain } from "../../src/target/keychain.ts";
+import { onlyAsRoot } from "../support/only-where.ts";
 import { until } from "../support/pve-host.ts";
 
 const PATH = process.env.PATH ?? "/usr/bin:/bin";
@@ -82,7 +83,7 @@ test("no key, or a file that is none, is a sentence that names the setting", asy
   }
 });
 
-test.if(process.getuid?.() === 0)("OpenSSH runs under a uid without a passwd entry", async () => {
+onlyAsRoot("OpenSSH runs under a uid without a passwd entry", async () => {
   // Where that uid may walk in: the folder of a whole run of tests is closed to everybody else.
   const dir = mkdtempSync("/dev/shm/bg-keys-");
   folders.push(dir);

@@ -1,21 +1,10 @@
 /** An audit as values, for the gallery and the view tests: chained for real, whole and broken. */
 import { type AuditFact, type AuditRow, BEGINNING, chained, type Head } from "../../src/audit/audit.ts";
+import { NOTHING } from "../../src/audit/facts.ts";
 import type { AuditShown } from "../../views/audit.tsx";
 import { NOW, target } from "./samples.tsx";
 
-const NONE: AuditFact = {
-  at: NOW - 90_000,
-  who: "console",
-  how: "",
-  peer: "",
-  what: "",
-  target: "",
-  request_id: "",
-  decision: "",
-  outcome: "",
-  detail: "",
-  entry: null,
-};
+const NONE: AuditFact = { ...NOTHING, at: NOW - 90_000, who: "console" };
 const OPERATOR = { who: "edge:operator", how: "edge", peer: "203.0.113.7 via 10.0.10.1", target: "devvm" };
 const FACTS: readonly Partial<AuditFact>[] = [
   { what: "audit begun", decision: "accepted", detail: "chain 3f2a91bc-5d1e-4c7a-9b0e-2f6c1d8a7e55, after entry 0" },

@@ -1,6 +1,7 @@
 /** 10,000 strings that want to act, as everything that shows a stranger's text: drawn, framed for the stream, read by a real parser. */
 import { expect, test } from "bun:test";
 import { frameOf } from "../../src/console/frame.ts";
+import { markdown } from "../../src/console/markdown.ts";
 import type { SessionEntry } from "../../src/sessions/event.ts";
 import { EntryItem } from "../../views/message.tsx";
 import { plain } from "../../views/plain.tsx";
@@ -67,7 +68,7 @@ function events(stream: string): { id: string; event: string; data: string }[] {
 
 const drawn = (kind: string, body: object) => {
   const entry = { seq: 7, at: 0, stream: "session:s", kind, about: "t", body } as SessionEntry;
-  return (<EntryItem entry={entry} now={0} />).toString() as string;
+  return (<EntryItem markdown={markdown} entry={entry} now={0} />).toString() as string;
 };
 
 /** The kinds that show a stranger's text to the letter, and how to get it out of what a parser read. */

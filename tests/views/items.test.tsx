@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Approval } from "../../src/agent/approval-event.ts";
+import { markdown } from "../../src/console/markdown.ts";
 import { VERBS } from "../../src/power/verb.ts";
 import type { SessionEntry } from "../../src/sessions/event.ts";
 import { ActionItem, ActionPage } from "../../views/action.tsx";
@@ -11,7 +12,7 @@ import { statusText } from "../../views/text.ts";
 import { agoWords, clockWords, durationWords } from "../../views/time.tsx";
 import { actions, approvals, check, entry, NOW, questions, SESSION, states, talk, target } from "./samples.tsx";
 
-const item = (e: SessionEntry) => `${<EntryItem entry={e} now={NOW} />}`;
+const item = (e: SessionEntry) => `${<EntryItem markdown={markdown} entry={e} now={NOW} />}`;
 
 test("every item carries the id of its entry, and entries with nothing to say draw nothing", () => {
   for (const e of talk) {

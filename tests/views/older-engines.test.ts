@@ -5,9 +5,7 @@
 import { expect, test } from "bun:test";
 import { type AnyNode, parse } from "acorn";
 import { readAssets } from "../../src/console/assets.ts";
-import kioskStyle from "../../static/kiosk.css" with { type: "text" };
-import offlineStyle from "../../static/offline.css" with { type: "text" };
-import { SHEET_STYLE, STYLE } from "../../views/style.ts";
+import { KIOSK_STYLE, OFFLINE_STYLE, SHEET_STYLE, STYLE } from "../../views/style.ts";
 import newerFeatures from "../fixtures/newer-features.json" with { type: "json" };
 import { type Rule, rulesOf } from "../support/css-rules.ts";
 import type { Newer } from "../support/newer-features.ts";
@@ -75,7 +73,7 @@ const SCRIPTS = {
   worker: textAt("/sw.js"),
   offline: await Bun.file(`${import.meta.dir}/../../static/offline.js`).text(),
 };
-const STYLES = { page: STYLE + SHEET_STYLE, kiosk: kioskStyle, offline: offlineStyle };
+const STYLES = { page: STYLE + SHEET_STYLE, kiosk: KIOSK_STYLE, offline: OFFLINE_STYLE };
 
 /** Everything in a script, with what it stands in. */
 function* nodes(of: AnyNode, within: AnyNode | null = null): Generator<[AnyNode, AnyNode | null]> {

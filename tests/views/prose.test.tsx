@@ -1,9 +1,10 @@
 /** What an agent says, as a reader gets it: the Markdown it means, and nothing that acts, hides or costs. */
 import { expect, test } from "bun:test";
+import { markdown } from "../../src/console/markdown.ts";
 import { plain } from "../../views/plain.tsx";
 import { Prose } from "../../views/prose.tsx";
 
-const drawn = (text: string) => (<Prose text={text} />).toString() as string;
+const drawn = (text: string) => (<Prose text={text} markdown={markdown} />).toString() as string;
 
 test("paragraphs, headings, lists, code, emphasis, quotes and tables become their elements", () => {
   expect(drawn("One `a<b`,\nand *two*.\n\n**Three** ~~four~~")).toBe(

@@ -2,6 +2,7 @@
 import type { Approval } from "../../src/agent/approval-event.ts";
 import type { CheckEntry } from "../../src/checks/event.ts";
 import type { Happening } from "../../src/console/board.ts";
+import { markdown } from "../../src/console/markdown.ts";
 import type { Action } from "../../src/power/action.ts";
 import type { SessionBody, SessionEntry } from "../../src/sessions/event.ts";
 import type { Session } from "../../src/sessions/session.ts";
@@ -430,7 +431,7 @@ export const requestIds = (form: string): string =>
   `${Bun.hash(form).toString(36)}${new Bun.CryptoHasher("sha256").update(form).digest("base64url")}`.slice(0, 44);
 
 export const items = (now = NOW) => [
-  ...talk.map((e) => <EntryItem entry={e} now={now} />),
+  ...talk.map((e) => <EntryItem markdown={markdown} entry={e} now={now} />),
   <ActionItem action={actions.done} now={now} />,
   <CheckItem entry={check.ended} title="Triage" now={now} />,
 ];

@@ -1,5 +1,6 @@
 /** What a turn shows of itself: its model, its figures, and a second chance; and where the model is chosen. */
 import { expect, test } from "bun:test";
+import { markdown } from "../../src/console/markdown.ts";
 import type { SessionBody } from "../../src/sessions/event.ts";
 import { Composer } from "../../views/composer.tsx";
 import { EntryItem } from "../../views/message.tsx";
@@ -8,7 +9,7 @@ import { entry, NOW, SESSION } from "./samples.tsx";
 const words = (html: string) => html.replace(/<[^>]+>/g, "").trim();
 const concluded = (more: Partial<SessionBody["concluded"]>) => {
   const body = { is_error: false, result: "", duration_ms: 18_000, cost_usd: null, ...more };
-  return words(`${<EntryItem entry={entry("concluded", body)} now={NOW} />}`);
+  return words(`${<EntryItem markdown={markdown} entry={entry("concluded", body)} now={NOW} />}`);
 };
 
 test("a turn's end says what it took, as far as that is known", () => {
@@ -26,19 +27,19 @@ test("a turn's end says what it took, as far as that is known", () => {
 
 test("a prompt says its model where it is not the usual one", () => {
   const prompted = (model: string | null) =>
-    words(`${<EntryItem entry={entry("prompted", { text: "x", by: "lab", model })} now={NOW} />}`);
+    words(`${<EntryItem markdown={markdown} entry={entry("prompted", { text: "x", by: "lab", model })} now={NOW} />}`);
   expect(prompted("opus")).toMatch(/^lab, .* ago · opusx$/);
   expect(prompted(null)).toMatch(/^lab, .* agox$/);
 });
 
 test("a turn that failed can be sent again by a form without a script; it names the turn and not the words", () => {
   const failed = entry("failed", { error: "The API is overloaded (529)." });
-  const html = `${<EntryItem entry={failed} again={{ requestId: "signed-id" }} now={NOW} />}`;
+  const html = `${<EntryItem markdown={markdown} entry={failed} again={{ requestId: "signed-id" }} now={NOW} />}`;
   expect(html).toContain(`<form method="post" action="/api/session/${SESSION}/prompt"`);
   expect(html).toContain('<input type="hidden" name="again" value="turn-1"/>');
   expect(html).toContain('name="request_id" value="signed-id"');
   expect(html).toContain("Try again</button>");
-  expect(`${<EntryItem entry={failed} now={NOW} />}`).not.toContain("<form");
+  expect(`${<EntryItem markdown={markdown} entry={failed} now={NOW} />}`).not.toContain("<form");
 });
 
 test("the model is chosen beside Send, where there is a choice", () => {

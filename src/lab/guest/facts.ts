@@ -1,30 +1,10 @@
 /**
  * What is true inside the simulated guest, as figures: memory, load, disk, processes, units. Pure: world and clock in. The
- * programs (`system.ts`, `services.ts`, …) only lay these figures out. The crowded figures are those of a real memory crawl.
+ * programs (`system-programs.ts`, `service-programs.ts`, …) only lay these figures out. The crowded figures are those of a real memory crawl.
  */
 import { chance, type World } from "../world.ts";
-
-export interface Process {
-  readonly pid: number;
-  readonly user: string;
-  readonly comm: string;
-  readonly args: string;
-  readonly stat: string;
-  readonly cpu: number;
-  readonly rss_kb: number;
-  /** Kernel threads have no memory of their own and can't be killed. */
-  readonly kernel?: true;
-}
-
-export interface Unit {
-  readonly name: string;
-  readonly about: string;
-  readonly state: "active" | "failed" | "inactive";
-  readonly sub: string;
-  readonly pid: number | null;
-  /** Why it failed, as systemd says. */
-  readonly why?: string;
-}
+import { type Process, processesOf } from "./processes.ts";
+import { type Unit, unitsOf } from "./units.ts";
 
 export interface Facts {
   readonly hostname: string;
@@ -52,7 +32,6 @@ export interface Facts {
 
 export const BIG_FILE = "/var/lib/app/export/orders-full.dump";
 export const BIG_FILE_KB = 31_457_280;
-export const LARGEST = "ugrep";
 
 export function factsOf(world: World, now: number): Facts {
   const crowded = world.fault === "out_of_memory";
@@ -103,166 +82,4 @@ export function factsOf(world: World, now: number): Facts {
     units: unitsOf(world, full),
     uptime_s,
   };
-}
-
-function processesOf(world: World, crowded: boolean): Process[] {
-  const base = 700 + Math.floor(chance(world.seed, 9) * 200);
-  const stuck = crowded ? "D" : "S";
-  const own: Process[] = [
-    { pid: 1, user: "root", comm: "systemd", args: "/sbin/init", stat: "Ss", cpu: 0, rss_kb: 13_312 },
-    { pid: 2, user: "root", comm: "kthreadd", args: "[kthreadd]", stat: "S", cpu: 0, rss_kb: 0, kernel: true },
-    {
-      pid: 64,
-      user: "root",
-      comm: "kswapd0",
-      args: "[kswapd0]",
-      stat: crowded ? "R" : "S",
-      cpu: crowded ? 94.1 : 0,
-      rss_kb: 0,
-      kernel: true,
-    },
-    {
-      pid: 211,
-      user: "root",
-      comm: "jbd2/sda1-8",
-      args: "[jbd2/sda1-8]",
-      stat: stuck,
-      cpu: 0,
-      rss_kb: 0,
-      kernel: true,
-    },
-    {
-      pid: 288,
-      user: "root",
-      comm: "systemd-journal",
-      args: "/lib/systemd/systemd-journald",
-      stat: `${stuck}s`,
-      cpu: 0.1,
-      rss_kb: 61_440,
-    },
-    {
-      pid: base,
-      user: "root",
-      comm: "sshd",
-      args: "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
-      stat: "Ss",
-      cpu: 0,
-      rss_kb: 9_216,
-    },
-    { pid: base + 14, user: "root", comm: "qemu-ga", args: "/usr/sbin/qemu-ga", stat: "Ss", cpu: 0, rss_kb: 5_120 },
-    {
-      pid: base + 40,
-      user: "postgres",
-      comm: "postgres",
-      args: "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main",
-      stat: `${stuck}s`,
-      cpu: 0.4,
-      rss_kb: 1_310_720,
-    },
-    {
-      pid: base + 77,
-      user: "app",
-      comm: "node",
-      args: "node /srv/app/server.js",
-      stat: `${stuck}sl`,
-      cpu: 2.1,
-      rss_kb: 1_884_160,
-    },
-    {
-      pid: base + 91,
-      user: "app",
-      comm: "node",
-      args: "node /srv/app/worker.js",
-      stat: `${stuck}l`,
-      cpu: 1.2,
-      rss_kb: 942_080,
-    },
-    {
-      pid: base + 130,
-      user: "dev",
-      comm: "dockerd",
-      args: "/usr/bin/dockerd -H fd://",
-      stat: "Ssl",
-      cpu: 0.3,
-      rss_kb: 143_360,
-    },
-  ];
-  if (world.fault !== "service_dead") {
-    own.push({
-      pid: base + 55,
-      user: "root",
-      comm: "nginx",
-      args: "nginx: master process /usr/sbin/nginx -g daemon on; master_process on;",
-      stat: "Ss",
-      cpu: 0,
-      rss_kb: 12_288,
-    });
-    own.push({
-      pid: base + 56,
-      user: "www-data",
-      comm: "nginx",
-      args: "nginx: worker process",
-      stat: "S",
-      cpu: 0.2,
-      rss_kb: 18_432,
-    });
-  }
-  if (!crowded) return own;
-  const largest = base + 2_411;
-  own.push({
-    pid: largest,
-    user: "dev",
-    comm: LARGEST,
-    args: "ugrep -rn --hidden -e TODO / --include=*",
-    stat: "Dl",
-    cpu: 41.3,
-    rss_kb: 10_485_760,
-  });
-  // The wall of tasks waiting for the disk: 41 in state D with those above.
-  for (let i = 0; own.filter((p) => p.stat.startsWith("D")).length < 41; i++)
-    own.push({
-      pid: largest + 3 + i,
-      user: "dev",
-      comm: i % 3 ? "git" : "tsserver",
-      args: i % 3 ? "git status --porcelain" : "node tsserver.js",
-      stat: "D",
-      cpu: 0.1,
-      rss_kb: 61_440 + 1024 * i,
-    });
-  return own;
-}
-
-function unitsOf(world: World, full: boolean): Unit[] {
-  const base = 700 + Math.floor(chance(world.seed, 9) * 200);
-  const dead = world.fault === "service_dead";
-  const unit = (name: string, about: string, pid: number | null): Unit => ({
-    name: `${name}.service`,
-    about,
-    state: "active",
-    sub: "running",
-    pid,
-  });
-  const failed = (name: string, about: string, why: string): Unit => ({
-    name: `${name}.service`,
-    about,
-    state: "failed",
-    sub: "failed",
-    pid: null,
-    why,
-  });
-  return [
-    full
-      ? failed("app-worker", "Order export worker", "exit-code")
-      : unit("app-worker", "Order export worker", base + 91),
-    unit("app", "Order service", base + 77),
-    unit("cron", "Regular background program processing daemon", base + 3),
-    unit("docker", "Docker Application Container Engine", base + 130),
-    dead
-      ? failed("nginx", "A high performance web server and a reverse proxy server", "signal")
-      : unit("nginx", "A high performance web server and a reverse proxy server", base + 55),
-    unit("postgresql@15-main", "PostgreSQL Cluster 15-main", base + 40),
-    unit("qemu-guest-agent", "QEMU Guest Agent", base + 14),
-    unit("ssh", "OpenBSD Secure Shell server", base),
-    unit("systemd-journald", "Journal Service", 288),
-  ];
 }

@@ -1,6 +1,7 @@
 /** ps, top and kill of the simulated guest. Killing the process that holds the memory is a repair; nothing real is signalled. */
-import { factsOf, LARGEST, type Process } from "./facts.ts";
+import { factsOf } from "./facts.ts";
 import { options, type Program, type Programs, type Run } from "./machine.ts";
+import { LARGEST, type Process } from "./processes.ts";
 import { uptimeLine } from "./system-programs.ts";
 
 const facts = (run: Run) => factsOf(run.machine.world(), run.machine.now());

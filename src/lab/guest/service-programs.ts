@@ -1,6 +1,8 @@
 /** systemctl, journalctl and dmesg of the simulated guest. A restart and a vacuum are repairs; they need root, as they do there. */
-import { BIG_FILE, factsOf, LARGEST, type Unit } from "./facts.ts";
+import { BIG_FILE, factsOf } from "./facts.ts";
 import { options, type Program, type Programs, type Run } from "./machine.ts";
+import { LARGEST } from "./processes.ts";
+import type { Unit } from "./units.ts";
 
 const facts = (run: Run) => factsOf(run.machine.world(), run.machine.now());
 const stamp = (ms: number) => new Date(ms).toUTCString().replace(/^\w+, (\d+) (\w+) \d+ (\S+) GMT/, "$2 $1 $3");
