@@ -204,6 +204,9 @@ const OURS = [
   // The console's own at its start: its key goes into an agent, by a shell that lives as long as we do.
   /^(ssh-agent|ssh-add) /,
   /^(dash|sh|bash|busybox) \/bin\/sh -c \S* ?ssh-agent/,
+  // The console asks its disk before it writes.
+  /^sync (\S+ ){0,2}-d \S+\/data\/answers$/,
+  /^(dash|sh|bash|busybox) \/bin\/sh -c while read -r n; do printf \. 1<>"\$1"; sync -d "\$1"; echo "\$n"; done 2>\/dev\/null sh \S+\/data\/answers$/,
   /^cat( |$)/,
   // The CLI looks whether a settings file of its own is under version control; nobody told it to.
   /^git .* ls-files --error-unmatch -- :\(icase\)\.claude\/settings\.local\.json$/,

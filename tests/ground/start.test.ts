@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function clone(name: string): string {
   const at = join(folder, name);
   mkdirSync(join(at, "src"), { recursive: true });
-  for (const file of ["package.json", "bun.lock", "src/start.ts", "src/child.ts", "src/outcome.ts"])
+  for (const file of ["package.json", "bun.lock", "src/start.ts", "src/child.ts", "src/outcome.ts", "src/within.ts"])
     cpSync(join(root, file), join(at, file));
   writeFileSync(join(at, "src/main.ts"), 'console.log("the server started");\n');
   return at;
