@@ -79,7 +79,8 @@ export function openLedger(dir: string, real: readonly string[]): Ledger {
       if (!family.has(pid)) continue;
       const argv = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
       if (argv === "") continue;
-      const program = programOf(pid);
+      // Ended between the two looks: then by the name that it was called by.
+      const program = programOf(pid) || basename(argv.split(" ")[0]!);
       started.set(`${born} ${program} ${argv}`, { program, argv });
     }
   };
