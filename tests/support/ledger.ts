@@ -77,10 +77,14 @@ export function openLedger(dir: string, real: readonly string[]): Ledger {
         else family.delete(pid);
       }
       if (!family.has(pid)) continue;
+      const was = programOf(pid);
       const argv = read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
       if (argv === "") continue;
-      // Ended between the two looks: then by the name that it was called by.
-      const program = programOf(pid) || basename(argv.split(" ")[0]!);
+      const now = programOf(pid);
+      // Another by exec between the two: the next look has both of one kind.
+      if (was !== "" && now !== "" && was !== now) continue;
+      // Ended meanwhile: then by what it was, or by the name that it was called by.
+      const program = now || was || basename(argv.split(" ")[0]!);
       started.set(`${born} ${program} ${argv}`, { program, argv });
     }
   };
