@@ -231,15 +231,15 @@ export async function openConsole(
     },
     begin: async () => {
       // Each of them looks for what was running before it awaits anything: what begins from now on is not of the last stop.
-      const [lapsed, cutTurns, cutChecks, asked] = await Promise.all([
-        lapseOpen(log),
-        endInterrupted(log),
-        endCutChecks(log),
-        power.resume(targets),
-      ]);
+      const begun = [lapseOpen(log), endInterrupted(log), endCutChecks(log), power.resume(targets)];
+      // One that fails keeps none of the others back: a disk that refuses is no reason to meet no host.
+      const tried = (step: Promise<unknown>) => step.catch((error) => console.error("after the last stop:", error));
+      const [lapsed, cutTurns, cutChecks, asked] = (await Promise.all(
+        begun.map(async (step) => Number((await tried(step)) ?? 0)),
+      )) as [number, number, number, number];
       const interrupted = cutTurns + cutChecks + lapsed;
-      await hostKeys.takeFromTerminal();
-      await takeTerminalActs();
+      await tried(hostKeys.takeFromTerminal());
+      await tried(takeTerminalActs());
       const orphans = await repair.sweepOrphans();
       if (interrupted + asked + orphans > 0)
         console.log(

@@ -60,10 +60,15 @@ export class Answered {
     // Written behind, as sign-ins are: nobody waits for a disk that hangs.
     this.store.disk.later(() => {
       try {
-        this.store.db.query("delete from answered where at <= ?").run(this.now() - HOLDS_MS);
-        this.store.db
-          .query("insert or replace into answered (id, what, answer, at) values (?, ?, ?, ?)")
-          .run(id, answer.what, answer.answer, this.now());
+        this.store.write((db) => {
+          db.query("delete from answered where at <= ?").run(this.now() - HOLDS_MS);
+          db.query("insert or replace into answered (id, what, answer, at) values (?, ?, ?, ?)").run(
+            id,
+            answer.what,
+            answer.answer,
+            this.now(),
+          );
+        });
       } catch (error) {
         // It was done; until a restart it is known in memory.
         console.error("access:", error);

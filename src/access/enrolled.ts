@@ -92,7 +92,7 @@ export class Operators {
   }
 
   setPassword(name: string, password_hash: string): void {
-    this.store.db.query("update operator set password = ? where name = ?").run(password_hash, name);
+    this.store.write((db) => db.query("update operator set password = ? where name = ?").run(password_hash, name));
   }
 
   /**
@@ -117,7 +117,7 @@ export class Operators {
     if (this.store.db.query("select 1 from code where hash = ? and name = ?").get(hash, name) === null) return false;
     this.spent.add(hash);
     try {
-      return this.store.db.query("delete from code where hash = ?").run(hash).changes === 1;
+      return this.store.write((db) => db.query("delete from code where hash = ?").run(hash)).changes === 1;
     } catch {
       return true; // a full disk must not keep its owner out
     }
@@ -140,7 +140,7 @@ export class Operators {
   }
 
   private write<T>(work: () => T): T {
-    return this.store.db.transaction(work).immediate();
+    return this.store.write((db) => db.transaction(work).immediate());
   }
 }
 

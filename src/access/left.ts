@@ -47,7 +47,7 @@ export function takeLeft(store: Store, take: (event: AccessEvent) => void): void
       store.disk.later(() => {
         deleting.delete(store);
         for (const { id } of rows) {
-          store.db.query("delete from told where id = ?").run(id);
+          store.write((db) => db.query("delete from told where id = ?").run(id));
           // The number may be given again.
           handed.delete(id);
         }

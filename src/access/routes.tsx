@@ -57,17 +57,15 @@ export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
     const me = c.get("operator");
     if (!said.sign_in && !said.all) refuse(422, "say which: a sign-in of the list, or all of them");
     const { all, sign_in } = said;
-    const { ended, for_good, gone } = answered.once(me.name, givenId(c, said), `revoke ${all ?? sign_in}`, () => {
+    const { ended, for_good } = answered.once(me.name, givenId(c, said), `revoke ${all ?? sign_in}`, () => {
       const over = sign_ins.end((one) => (all ? all === "everybody" || isOf(one, me.name) : one.id === sign_in));
       if (sign_in && over.ended.length === 0) refuse(404, "that sign-in has ended already; reload /access");
       for (const one of over.ended)
         tell({ is: "revoked", name: one.name, from: deps.from(c), why: `by ${me.name}: ${one.kind} on ${one.device}` });
-      return {
-        ended: over.ended.length,
-        for_good: over.for_good,
-        gone: over.ended.some((one) => one.id === me.sign_in?.id),
-      };
+      return { ended: over.ended.length, for_good: over.for_good };
     });
+    // Of who asks now, and no part of the answer: the same form after a new sign-in must not throw that away.
+    const gone = me.sign_in !== null && !sign_ins.list().some((one) => one.id === me.sign_in?.id);
     if (gone) cookies.clearSignIn(c);
     return withCookies(
       c,
@@ -99,7 +97,10 @@ export function accessRoutes(config: Config, deps: AccessRoutesDeps) {
     });
     if (value !== undefined) {
       if (sign_ins.find(value)?.id !== opened.board)
-        refuse(409, "this request opened a wall board before, and that is over; open another from /access");
+        refuse(
+          409,
+          "this request opened a wall board before, and its cookie can't be given again; open another from /access",
+        );
       cookies.setSignIn(c, value, "kiosk");
     }
     return withCookies(

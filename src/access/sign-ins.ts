@@ -174,7 +174,7 @@ export class SignIns {
 
   private erase(row: Row): boolean {
     try {
-      this.store.db.query("delete from sign_in where hash = ?").run(row.hash);
+      this.store.write((db) => db.query("delete from sign_in where hash = ?").run(row.hash));
       this.ended.delete(row.hash);
       return true;
     } catch (error) {
@@ -229,11 +229,13 @@ export class SignIns {
   private save(row: Row): void {
     try {
       const { hash, seen_at, proved_at } = row;
-      if (this.unsaved.has(hash)) this.store.db.query(INSERT).run({ ...row });
-      else
-        this.store.db
-          .query("update sign_in set seen_at = $seen_at, proved_at = $proved_at where hash = $hash")
-          .run({ hash, seen_at, proved_at });
+      this.store.write((db) =>
+        this.unsaved.has(hash)
+          ? db.query(INSERT).run({ ...row })
+          : db
+              .query("update sign_in set seen_at = $seen_at, proved_at = $proved_at where hash = $hash")
+              .run({ hash, seen_at, proved_at }),
+      );
       this.written.set(hash, seen_at);
       this.unsaved.delete(hash);
     } catch (error) {

@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
+import { ALWAYS_ANSWERS, type Disk, moveMark } from "../log/disk.ts";
 import { ownedLike } from "../target/known-hosts.ts";
 
 export interface Store {
@@ -17,6 +17,8 @@ export interface Store {
   readonly disk: Disk;
   /** True when another process has written since this was last asked. */
   changed(): boolean;
+  /** Does `work`, which writes, so that no reader after it has to touch the disk. Throws what it throws. */
+  write<T>(work: (db: Database) => T): T;
   close(): void;
 }
 
@@ -114,6 +116,11 @@ function kept(db: Database, trouble: string | null, disk: Disk): Store {
       } catch {
         return false; // what is in memory holds
       }
+    },
+    write(work) {
+      const came = work(db);
+      moveMark(db);
+      return came;
     },
     // Closing brings the write-ahead file home, which is a write like any other.
     close: () => disk.trouble ?? db.close(),

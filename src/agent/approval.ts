@@ -190,7 +190,10 @@ function newest(log: Log, stream: string, upto = Number.MAX_SAFE_INTEGER - 1): A
 export async function lapseOpen(log: Log): Promise<number> {
   const open = log.unfinished("approval_asked", APPROVAL_ENDS);
   await log.appendAll(
-    open.map(({ stream, about }) => ending(stream, about ?? "", "approval_lapsed", { why: RESTARTED })),
+    open.map(({ stream, about }) => ({
+      ...ending(stream, about ?? "", "approval_lapsed", { why: RESTARTED }),
+      rescue: true,
+    })),
   );
   return open.length;
 }

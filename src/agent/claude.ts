@@ -4,12 +4,14 @@
  * `stream-json.ts`, its process watched in `claude-process.ts`; this file readies what a turn needs and proves that nothing
  * of it is left. It knows neither the log nor any client.
  */
+
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startChild } from "../child.ts";
 import { ALWAYS_ANSWERS, type Disk } from "../log/disk.ts";
 import type { Agent, AgentEvent, AgentTurn, TurnInput } from "../sessions/agent.ts";
+import { within } from "../within.ts";
 import { ClaudeProcess, type Patience } from "./claude-process.ts";
 import { claudeArgv, mcpConfig, promptFor } from "./command.ts";
 import { conversationFor } from "./conversation.ts";
@@ -50,6 +52,8 @@ export interface ClaudeDeps {
 
 /** An interrupt goes by a pipe and the answer to a call by a socket; which the CLI reads first is anybody's guess. */
 const HEARD_MS = 400;
+/** What a turn waits for the end of the last stop's processes. */
+const START_WITHIN_MS = 10_000;
 const PATIENCE: Patience = { after_result: 5000, interrupt: 2000, signal: 1000 };
 
 export function claudeAgent(given: ClaudeDeps): Agent {
@@ -109,7 +113,8 @@ class ClaudeTurn implements AgentTurn {
   /** Never rejects. Every way out passes the last block: nothing of the turn is left when the events end. */
   private async run(): Promise<void> {
     try {
-      await this.deps.after;
+      // Bounded: whatever went wrong at the start, a turn begins or ends.
+      if (this.deps.after) await within(this.deps.after, START_WITHIN_MS);
       await this.carryOut();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -131,6 +136,8 @@ class ClaudeTurn implements AgentTurn {
       return this.fail(
         `The claude CLI was not found (${deps.program[0]} is not on PATH). Install it with npm install -g @anthropic-ai/claude-code. Power and the checks work without it.`,
       );
+    const sick = (await deps.disk?.asked()) ?? null;
+    if (sick !== null) return this.fail(`The agent needs its folders, and ${sick}. Power works without it.`);
     const cwd = join(deps.sessions_dir, input.session);
     for (const folder of [cwd, deps.config_dir, this.folder]) {
       const complaint = makeFolder(folder);

@@ -150,7 +150,10 @@ const clock = (at: number): string => new Date(at).toISOString().slice(11, 16);
 export async function endCutChecks(log: Log): Promise<number> {
   const cut = log.unfinished("check_started", ["check_ended"]) as CheckEntry[];
   for (const { stream, about, body } of cut)
-    await log.append(endedBadly(stream, about ?? "", body.name, "The server was restarted while this check ran", 0));
+    await log.append({
+      ...endedBadly(stream, about ?? "", body.name, "The server was restarted while this check ran", 0),
+      rescue: true,
+    });
   return cut.length;
 }
 

@@ -130,23 +130,28 @@ export class ProbedDisk implements Disk {
     this.fresh_until = performance.now() + fresh_ms;
     const well_again = this.trouble !== null;
     this.trouble = null;
-    if (well_again) this.tell(false);
     question?.settle(null);
+    if (well_again) this.tell(false);
     this.catchUp();
   }
 
   private toTrouble(): void {
     this.trouble = `the disk of ${this.dir} does not answer`;
     console.error(`breakglass: ${this.trouble}; nothing is written until it does`);
-    this.tell(true);
     // The question stays open: its answer is how we learn that the disk is back.
     this.question?.settle(this.trouble);
+    this.tell(true);
   }
 
   private tell(hangs: boolean): void {
     if (!hangs) console.error(`breakglass: the disk of ${this.dir} answers again`);
     for (const db of this.guarded) refuseWrites(db, hangs);
-    for (const told of this.followers) told();
+    for (const told of this.followers)
+      try {
+        told();
+      } catch (error) {
+        console.error("telling of the disk failed:", error);
+      }
   }
 
   private catchUp(): void {
@@ -174,7 +179,11 @@ export class ProbedDisk implements Disk {
 
 /** A reader moves its mark in the shared index after a commit, and that is a write: done now, no later reader has to. */
 export function moveMark(db: Database): void {
-  db.query("select 1 from sqlite_schema limit 1").get();
+  try {
+    db.query("select 1 from sqlite_schema limit 1").get();
+  } catch {
+    // What was written is written; the next reader moves it.
+  }
 }
 
 function refuseWrites(db: Database, refuse: boolean): void {

@@ -117,13 +117,14 @@ export class SqliteLog extends LogReading implements Log, Erasing {
         for (const { entry, once } of this.unsaved) this.insert(db, entry, once);
         return batch.map((w) => w.drafts.map((draft) => this.write(db, draft, w.moment)));
       })();
-      this.written();
     } catch (error) {
       this.companion?.settled(false);
       this.refused(batch, error);
       return;
     }
+    this.written();
     this.settle(batch, results);
+    this.tellIllness();
   }
 
   private refused(batch: readonly Waiting[], error: unknown): void {
@@ -152,7 +153,6 @@ export class SqliteLog extends LogReading implements Log, Erasing {
     this.stopTrying();
     moveMark(this.chatter);
     this.checkpoint.committed();
-    this.tellIllness();
   }
 
   private tryAgain(): void {
@@ -315,7 +315,12 @@ export class SqliteLog extends LogReading implements Log, Erasing {
     const now = this.illness;
     if (now === this.said) return;
     this.said = now;
-    for (const told of this.nurses) told();
+    for (const told of this.nurses)
+      try {
+        told();
+      } catch (error) {
+        console.error("telling of the disk failed:", error);
+      }
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
  * A turn from its committed prompt to `turn_ended`: what the agent says is written before it is shown, and whatever becomes of
  * the agent, the turn ends. It does not know which session is busy, nor who may begin a turn.
  */
-import type { Draft, Log } from "../log/log.ts";
+import { type Draft, type Log, LogUnwritable } from "../log/log.ts";
 import { within } from "../within.ts";
 import type { Agent, AgentTurn } from "./agent.ts";
 import type { Before } from "./before.ts";
@@ -20,6 +20,8 @@ export interface CarryTools {
   readonly waits?: (turn: string) => boolean;
   /** Shows words that are no entry (yet): partial text of the turn that runs in a session; "" clears it. */
   readonly whisper: (session: string, text: string) => void;
+  /** How often what the log refuses is tried again, once a second; left out, 20 times. */
+  readonly write_tries?: number;
   /** The size of a call's whole output, bytes, where it was too long for the transcript and is kept elsewhere. */
   readonly kept?: (session: string, tool_id: string) => number | null;
 }
@@ -39,6 +41,9 @@ export interface Running {
   cancelled_by: string | null;
 }
 
+/** A log that refuses is asked again so often, with such pauses: 20 s, and what a disk that hangs takes to be known as that. */
+const WRITE_TRIES = 20;
+const WRITE_AGAIN_MS = 1000;
 /** How long a turn that broke off waits for the proof that its agent is gone; an agent takes some seconds at most. */
 const STOPPED_WITHIN_MS = 20_000;
 
@@ -47,8 +52,17 @@ export async function carryThrough(tools: CarryTools, prompt: Prompt, running: R
   const { log, agent, limit_ms, whisper } = tools;
   const stream = sessionStream(prompt.session);
   const began = performance.now();
-  const write = (kind: keyof SessionBody, body: unknown, how: Pick<Draft, "durable" | "rescue"> = {}) =>
-    log.append({ stream, kind, about: running.turn, body, ...how });
+  const write = async (kind: keyof SessionBody, body: unknown, how: Pick<Draft, "durable" | "rescue"> = {}) => {
+    for (let tries = 1; ; tries++)
+      try {
+        return await log.append({ stream, kind, about: running.turn, body, ...how });
+      } catch (error) {
+        // A disk that is behind by seconds ends no turn: the agent waits with us.
+        if (!(error instanceof LogUnwritable) || tries > (tools.write_tries ?? WRITE_TRIES) || running.cancelled_by)
+          throw error;
+        await Bun.sleep(WRITE_AGAIN_MS);
+      }
+  };
   let stopClock = () => {};
   try {
     const started = agent.start({

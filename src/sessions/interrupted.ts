@@ -14,8 +14,9 @@ export async function endInterrupted(log: Log): Promise<number> {
           error: "The server stopped while this turn ran; it was interrupted. The next prompt goes on from here.",
         },
         durable: true,
+        rescue: true,
       },
-      { stream, kind: "turn_ended", about, body: { after_ms: null }, durable: true },
+      { stream, kind: "turn_ended", about, body: { after_ms: null }, durable: true, rescue: true },
     ]);
   return cut.length;
 }

@@ -362,7 +362,8 @@ test("a foreign page with the operator's sign-in moves nothing, from anywhere, i
       document.body.append(frame);
       return new Promise((done) => { frame.onload = done; });
     })()`);
-    const framed = page.frames().find((frame) => frame.name() === "ours")!;
+    const framed = page.frameLocator("iframe[name=ours]");
+    await framed.locator("body").waitFor({ state: "attached" });
     expect(await framed.getByRole("button").count(), name).toBe(0);
     await page.close();
 

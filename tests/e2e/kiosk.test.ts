@@ -20,7 +20,8 @@ const state = (page: Page, word: string) =>
   page.getByRole("heading", { name: word, exact: true }).waitFor({ timeout: 40_000 });
 /** The page's CSP forbids the eval that Playwright's own waiting needs; while the page is loaded anew there is nothing to ask. */
 async function becomes(page: Page, holds: string): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  // After a bad stretch the board waits up to 39 s before it asks again.
+  for (let i = 0; i < 1200; i++) {
     if (await page.evaluate<boolean>(holds).catch(() => false)) return;
     await page.waitForTimeout(50);
   }

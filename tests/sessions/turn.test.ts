@@ -12,7 +12,10 @@ import { Turns } from "../../src/sessions/turn.ts";
 import { type Step, scriptedBy } from "../support/agents.ts";
 import { tempDir } from "../support/server.ts";
 
-async function desk(steps: readonly Step[], more: { max_turns?: number; limit_ms?: number; log?: SqliteLog } = {}) {
+async function desk(
+  steps: readonly Step[],
+  more: { max_turns?: number; limit_ms?: number; log?: SqliteLog; write_tries?: number } = {},
+) {
   const log = more.log ?? new SqliteLog(":memory:");
   const whispers: string[] = [];
   const { agent, started } = scriptedBy(() => steps);
@@ -23,6 +26,7 @@ async function desk(steps: readonly Step[], more: { max_turns?: number; limit_ms
     max_turns: more.max_turns ?? 2,
     limit_ms: more.limit_ms ?? 60_000,
     whisper: (_, text) => whispers.push(text),
+    write_tries: more.write_tries,
   });
   const sessions = new Sessions(
     log,
@@ -217,7 +221,7 @@ function refusingDisk() {
 test("a turn whose entries the disk refuses holds its session until its agent has ended, and is over when the disk is back", async () => {
   await using disk = refusingDisk();
   const { log } = disk;
-  const { turns, session, prompt, entries, agent } = await desk(disk.steps, { log });
+  const { turns, session, prompt, entries, agent } = await desk(disk.steps, { log, write_tries: 0 });
   const start = agent.start.bind(agent);
   let ended = () => {};
   const gone = new Promise<string>((resolve) => {
@@ -239,10 +243,23 @@ test("a turn whose entries the disk refuses holds its session until its agent ha
   expect((entries().at(-2)!.body as { error: string }).error).toContain("ended after a while");
 });
 
+test("a disk that refuses for a moment ends no turn: the agent waits with us, and nothing it said is missing", async () => {
+  await using disk = refusingDisk();
+  const { log } = disk;
+  const { turns, session, prompt, entries } = await desk([...disk.steps, well], { log });
+  await prompt("go");
+  while (!kinds(entries()).includes("said")) await Bun.sleep(2);
+  disk.refuse();
+  while (log.trouble === null) await Bun.sleep(2);
+  disk.relent();
+  while (turns.runningIn(session)) await Bun.sleep(20);
+  expect(kinds(entries()).slice(-4)).toEqual(["said", "said", "concluded", "turn_ended"]);
+});
+
 test("the end of a turn is known, and written later, where the disk refuses that, too", async () => {
   await using disk = refusingDisk();
   const { log } = disk;
-  const { turns, session, prompt, entries } = await desk(disk.steps, { log });
+  const { turns, session, prompt, entries } = await desk(disk.steps, { log, write_tries: 0 });
   await prompt("go");
   while (!kinds(entries()).includes("said")) await Bun.sleep(2);
   disk.refuse();
